@@ -22,7 +22,7 @@ from arcana_pipelines.pipeline.sync import SyncRequest, fill, sync
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.sources.client import Patience, fingerprint
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.limiter import RateLimiter

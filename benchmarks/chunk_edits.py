@@ -30,7 +30,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _HEADING = re.compile(r"(#{1,6}) +(.*)")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
@@ -180,6 +178,8 @@ def _split_behind(part: Part, separator: re.Pattern[str], rank: int) -> list[Par
 
 def letters(part: Part, longest: int) -> list[Part]:
     """A part without a space in pieces of at most `longest` characters, cut behind characters of some values."""
+    import numpy as np
+
     codes = np.frombuffer(part.text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     ends: list[int] = []
     start = 0

@@ -11,9 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from arcana_pipelines.errors import ModelMissing, WrongUse
 
 # A run of Latin letters, one CJK character or Hangul syllable, a run of digits, or one other sign.
@@ -55,13 +52,15 @@ def vocabulary(name: str | None) -> Vocabulary:
 # call a text: its own batches run in threads that a forked process would never stop waiting for.
 
 
-def local_tokens(text: str) -> NDArray[np.uint32]:
+def local_tokens(text: str) -> bytes:
     """The tokens of a text in the vocabulary of the small model, without the mark before it.
+
+    Each is a number of four bytes, little-endian.
 
     Raises:
         ModelMissing: the vocabulary is not installed, or cannot be read.
     """
-    return np.frombuffer(_local_tokenizer().encode_flat(text), dtype="<u4")[1:]
+    return bytes(_local_tokenizer().encode_flat(text)[4:])
 
 
 @cache

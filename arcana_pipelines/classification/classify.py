@@ -13,15 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from arcana_pipelines.classification import rules as rules_
 from arcana_pipelines.classification.calibration import Curve, curve_of, uncalibrated
-from arcana_pipelines.classification.nearest import Suggestion, Topics, suggestions
 from arcana_pipelines.classification.review import queue_counts
 from arcana_pipelines.classification.rules import Rule, matches_of, rules_of
-from arcana_pipelines.classification.topic_vectors import compare, embed_topics, read_topics
 from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import find, rows, scalar, scalars
@@ -34,6 +32,9 @@ from arcana_pipelines.taxonomy.by_properties import give_missing, settle_unknown
 from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
 from arcana_pipelines.taxonomy.nodes import Node
 from arcana_pipelines.taxonomy.versions import active_version, hold_active, nodes_of
+
+if TYPE_CHECKING:
+    from arcana_pipelines.classification.nearest import Suggestion, Topics
 
 load_sql = statements_beside(__file__)
 
@@ -185,6 +186,8 @@ class _Work:
 
     def embed(self, open_embedder: OpenEmbedder, batch_size: int, terms: PricingPolicy) -> None:
         """Give every topic its vector; where that fails, rules alone are followed."""
+        from arcana_pipelines.classification.topic_vectors import embed_topics, read_topics
+
         if self._build is None:
             self.notes.append("Nothing is published yet, so that no text can be compared with topics.")
             return
@@ -303,6 +306,9 @@ class _Work:
         topics = self._topics
         if not documents or topics is None or self._build is None:
             return 0
+        from arcana_pipelines.classification.nearest import suggestions
+        from arcana_pipelines.classification.topic_vectors import compare
+
         places = {node.node_id: at for at, node in enumerate(topics.nodes)}
         foreign = 0
         refused: dict[UUID, set[int]] = {}

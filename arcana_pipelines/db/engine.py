@@ -164,11 +164,15 @@ class Database:
             WrongUse: there is no embedded database, and none may be made.
             DatabaseUnreachable: the embedded server does not start.
         """
+        return self._found(asks=True)
+
+    def _found(self, asks: bool) -> str:
+        """The URL; `asks`: the embedded server answers there."""
         if self._given is not None:
             return self._given.get_secret_value()
         if not self._may_create:
             require_installation(self.settings)
-        return lease.acquire_lease(self.settings.home, self._role)
+        return lease.acquire_lease(self.settings.home, self._role, asks)
 
     @cached_property
     def address(self) -> Address:
@@ -203,6 +207,8 @@ class Database:
         """
         try:
             options.setdefault("connect_timeout", 10)
+            if "url" not in self.__dict__:
+                self.url = self._found(asks=False)
             try:
                 return self._connected(**options)
             except psycopg.OperationalError:

@@ -18,7 +18,7 @@ from arcana_pipelines.defs.names import ASSET_TAG, EMBEDDING_POOL, beside
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.purposes import delivery_seconds, purpose_of
 from arcana_pipelines.defs.resources import ArcanaResource
-from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.markdown.version import NORMALISER_VERSION
 from arcana_pipelines.pipeline import sync
 from arcana_pipelines.pipeline.follower import Slice
 

@@ -12,9 +12,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from arcana_pipelines.documents.comparables import comparable
 from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.markdown.characters import clean
-from arcana_pipelines.markdown.normalise import NORMALISER_VERSION, normalise
+from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines.markdown.share import check_size
 from arcana_pipelines.markdown.urls import safe_url
+from arcana_pipelines.markdown.version import NORMALISER_VERSION
 
 _HASH_FORM = 1  # another number makes new versions of all pages
 UNTITLED = "Untitled"  # what Notion shows for a page without a title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from psycopg import sql
@@ -12,10 +13,12 @@ from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import storable_json
 from arcana_pipelines.documents.comparables import PROPERTY_VALUES
-from arcana_pipelines.documents.contents import Contents
-from arcana_pipelines.documents.file_contents import ReadFile
+from arcana_pipelines.documents.read_file import ReadFile
 from arcana_pipelines.documents.relations import relate_by_properties
-from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.markdown.version import NORMALISER_VERSION
+
+if TYPE_CHECKING:
+    from arcana_pipelines.documents.contents import Contents
 
 load_sql = statements_beside(__file__)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import numpy as np
 from pgvector import Vector
 
 from arcana_pipelines.embedding.protocol import Vectors
@@ -56,6 +55,8 @@ def means_of(model: str) -> LanguageMeans | None:
     file = files(__package__) / "means" / f"{model}.npz"
     if not file.is_file():
         return None
+    import numpy as np
+
     with file.open("rb") as stored, np.load(stored) as arrays:
         return LanguageMeans(
             tuple(map(str, arrays["languages"])),
@@ -65,6 +66,8 @@ def means_of(model: str) -> LanguageMeans | None:
 
 
 def _without(vectors: Vectors, means: Vectors, languages: tuple[str, ...]) -> tuple[Vectors, list[str]]:
+    import numpy as np
+
     nearest = np.argmax(vectors @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T, axis=1)
     rest = vectors - means[nearest]
     lengths = np.linalg.norm(rest, axis=1, keepdims=True)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Literal, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["BatchAnswer", "Batches", "Embedded", "Embedder", "OffersBatches", "OpenEmbedder", "SentBatch", "Vectors"]
+__all__ = [
+    "BatchAnswer",
+    "Batches",
+    "Embedded",
+    "EmbeddedQuestion",
+    "Embedder",
+    "EmbedsQuestions",
+    "OffersBatches",
+    "OpenEmbedder",
+    "SentBatch",
+    "Vectors",
+]
 
-Vectors = NDArray[np.float32]
+Vectors: TypeAlias = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,32 @@ class Embedder(Protocol):
         Raises:
             InputRejected: one of the texts may be refused; a smaller batch may be fine.
             EmbeddingFailed: the provider failed after its retries, or answered with something unusable.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedQuestion:
+    """What an embedder answers for one question.
+
+    Attributes:
+        vector: its numbers.
+        tokens: what the provider counted.
+    """
+
+    vector: list[float]
+    tokens: int
+
+
+@runtime_checkable
+class EmbedsQuestions(Protocol):
+    """An embedder that needs less for one question than for a batch: a search that starts does without numpy."""
+
+    def embed_question(self, text: str) -> EmbeddedQuestion:
+        """The vector of `Embedder.embed`, up to what float32 rounds.
+
+        Raises:
+            EmbeddingFailed: see `Embedder.embed`.
         """
         ...
 

@@ -20,7 +20,7 @@ from arcana_pipelines.embedding.catalogue import (
 )
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
-from arcana_pipelines.multilingual_e5.weights import weights_problem
+from arcana_pipelines.multilingual_e5.weights_file import weights_problem
 from arcana_pipelines.onnx_models.folder import ModelFolder, read_folder
 from arcana_pipelines.settings import Settings
 
@@ -86,7 +86,7 @@ def unusable(settings: Settings, model: str) -> ArcanaError | None:
     if known.name == MULTILINGUAL_MODEL:
         return weights_problem()
     if known.name == SMALL_MODEL:
-        from arcana_pipelines.embedding.local_small import missing
+        from arcana_pipelines.embedding.small_vectors import missing
 
         return missing()
     if known.provider == ONNX:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.embedding.protocol import Vectors
@@ -55,6 +54,8 @@ def store(
     connection: Connection, key: StoreKey, hashes: Sequence[bytes], vectors: Vectors, token_counts: Sequence[int]
 ) -> None:
     """Write one embedding a hash. Only this workspace's run writes here (it holds the lock): nothing conflicts."""
+    from arcana_pipelines.db import binary
+
     workspace, model, dimensions = key.workspace_id.bytes, key.model.encode(), binary.int4(key.dimensions)
     binary.copy(
         connection,

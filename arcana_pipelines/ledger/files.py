@@ -17,7 +17,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages, scalar, scalars
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.db.storable import storable_json
-from arcana_pipelines.documents.file_contents import FILE_FORM, ReadFile
+from arcana_pipelines.documents.read_file import FILE_FORM, ReadFile
 from arcana_pipelines.sources.protocol import FetchedPage, FileRef
 
 load_sql = statements_beside(__file__)

@@ -11,8 +11,7 @@
 - Runs of Hangul, kana and ideographs: overlapping pairs of characters, and for a Hangul word also what is left
   without its particles and endings (marked `=`), which carries words of one syllable too, and the stem of a verb.
 
-A chunk's words are kept as arrays of numbers: `terms` with `weights`, their BM25 weights without idf, and
-`keys`, each term with the step of its weight, so that an index can read a common word's strongest chunks alone.
+What the words of a chunk weigh is in `weights`; questions do without it, and without numpy.
 """
 
 from __future__ import annotations
@@ -21,23 +20,17 @@ import itertools
 import re
 import string
 import unicodedata
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
-import numpy as np
 import Stemmer
-from numpy.typing import NDArray
 
 from arcana_pipelines.lexical.korean import POLITE, only_asks, verb_stem, without_endings
 
 K1 = 1.5
-B = 0.75
-REFERENCE_LENGTH = 300  # weighted words of a chunk; see `Weights`
-HEADING_WEIGHT = 3
 STEPS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)  # borders of a weight's step, as frequency / saturation point
 LEVELS = len(STEPS) + 1
 TERMS = 2**28  # a term is its hash: term * LEVELS + level is a PostgreSQL integer
@@ -87,7 +80,6 @@ HYPHENATED = r"[a-z]{1,6}-[0-9]+|[a-z]-[a-z]{3,}"
 _HYPHENATED = re.compile(HYPHENATED)
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
-_CJK = re.compile(rf"[{_CJK_RANGE}]")
 _CJK_RUN = re.compile(rf"[{_CJK_RANGE}]+")
 _HANGUL = re.compile(r"[가-힣]+")
 _ENGLISH = re.compile(r"[a-z]+")
@@ -188,22 +180,28 @@ def _signed(text: str) -> list[str]:
 
 
 def _tokens(run: str) -> tuple[Token, ...]:
-    return _cjk(run) if _CJK.match(run) else _word(run[:_LONGEST])
+    return _cjk(run) if _CJK_RUN.match(run) else _word(run[:_LONGEST])
 
 
 def _known_tokens(run: str) -> tuple[Token, ...]:
     return _tokens_before(run) if len(run) <= _LONGEST_CACHED else _tokens(run)
 
 
-class _Word(NamedTuple):
-    """What stands between two spaces of a text: the numbers of its terms, which of them are indexed, and `words`."""
+class Word(NamedTuple):
+    """What stands between two spaces of a text.
+
+    Attributes:
+        terms: the numbers of its terms.
+        is_indexed: which of them are indexed.
+        words: those that a typing error may be near to (see `is_word`).
+    """
 
     terms: tuple[int, ...]
     is_indexed: tuple[bool, ...]
     words: tuple[str, ...]
 
 
-def _read(word: str) -> _Word:
+def _read(word: str) -> Word:
     if _HANGUL.fullmatch(word) is not None:
         return _read_run(word)  # there is nothing to fold in it, and no sign
     runs = [run for some in _runs(word) for run in some]
@@ -211,14 +209,14 @@ def _read(word: str) -> _Word:
     if len(words) == 1:
         return words[0]
     return (
-        _Word(*(tuple(itertools.chain.from_iterable(column)) for column in zip(*words, strict=True)))
+        Word(*(tuple(itertools.chain.from_iterable(column)) for column in zip(*words, strict=True)))
         if words
         else _NOTHING
     )
 
 
-def _read_run(run: str) -> _Word:
-    if _CJK.match(run):  # as `_cjk` says, and sooner
+def _read_run(run: str) -> Word:
+    if _CJK_RUN.match(run):  # as `_cjk` says, and sooner
         pairs, stems = _pairs(run), []
         if _HANGUL.fullmatch(run) is not None:
             stems = [without_endings(run)]
@@ -226,9 +224,9 @@ def _read_run(run: str) -> _Word:
                 pairs += [pair for pair in _pairs(verb)[: len(verb) - 1] if pair not in pairs]
                 stems.append(verb)
         terms = (*map(_pair_id, pairs), *[term_id("=" + stem[:_LONGEST]) for stem in stems])
-        return _Word(terms, (True,) * len(pairs) + tuple([len(stem) == 1 for stem in stems]), ())
+        return Word(terms, (True,) * len(pairs) + tuple([len(stem) == 1 for stem in stems]), ())
     run_tokens = _tokens(run)
-    return _Word(
+    return Word(
         tuple([term_id(token.term) for token in run_tokens]),
         tuple([not token.parts for token in run_tokens]),
         (run,) if is_word(run) else (),
@@ -245,7 +243,7 @@ _LONGEST_CACHED = 24
 _PUNCTUATION = string.punctuation + "“”‘’…·—–。、「」"
 _BEFORE = "".join(set(_PUNCTUATION) - set(".@#-"))  # a sign may begin a name
 _BEHIND = "".join(set(_PUNCTUATION) - set("+#"))  # or end it
-_NOTHING = _Word((), (), ())
+_NOTHING = Word((), (), ())
 _read_before = lru_cache(20_000)(_read)
 _tokens_before = lru_cache(2_000)(_tokens)  # questions have many words in common
 # In a long word the same runs come again and again.
@@ -257,7 +255,8 @@ def _bare(word: str) -> str:
     return word.lstrip(_BEFORE).rstrip(_BEHIND)
 
 
-def _known(word: str) -> _Word:
+def read_word(word: str) -> Word:
+    """What stands between two spaces of a text, read."""
     bare = _bare(word)
     return _read_before(bare) if len(bare) <= _LONGEST_CACHED else _read(bare)
 
@@ -268,7 +267,7 @@ def numbers(word: str) -> tuple[int, ...]:
 
 
 def _numbers(word: str) -> tuple[int, ...]:
-    return _known(word).terms
+    return read_word(word).terms
 
 
 # A search reads each word of its hits several times.
@@ -317,7 +316,7 @@ def _pairs(run: str) -> list[str]:
 
 def has_cjk(text: str) -> bool:
     """True when the text has Hangul, kana or ideographs."""
-    return _CJK.search(text) is not None
+    return _CJK_RUN.search(text) is not None
 
 
 def with_pairs(text: str) -> str:
@@ -344,23 +343,6 @@ def term_id(term: str) -> int:
 _pair_id = lru_cache(20_000)(term_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The terms of one chunk.
-
-    Attributes:
-        terms: the number of each term (`term_id`), ascending.
-        weights: the BM25 weight of each, without idf; of the same shape.
-        keys: of each indexed term `term * LEVELS + step of its weight`, ascending: what rows of the index are found by.
-        words: those of title, headings and text as they are written (see `is_word`).
-    """
-
-    terms: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    keys: NDArray[np.int64]
-    words: Collection[str]
-
-
 def words_of(text: str) -> set[str]:
     """The words of a text that a typing error may be near to (see `is_word`)."""
     return set(filter(is_word, _runs(text)[0]))
@@ -369,54 +351,6 @@ def words_of(text: str) -> set[str]:
 def is_word(run: str) -> bool:
     """True for letters only, 4 to 30 of them, of a script that puts spaces between words."""
     return 4 <= len(run) <= 30 and run.isalpha() and not has_cjk(run)
-
-
-def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weights]:
-    """BM25 weights of the terms of chunks, without idf (Robertson and Zaragoza, 2009; k1 = 1.5, b = 0.75).
-
-    A chunk is its title, headings and text; words of title and headings count three times (as in BM25F). Lengths are
-    compared with a fixed reference, not with the build's mean: with the mean m that is BM25 with k1' = k1 (1 - b + b m
-    / reference), so a weight never changes after it was published.
-    """
-    counted = [_counted(*chunk) for chunk in chunks]
-    # All chunks at once, as arrays: of words first, then of their terms, then of the different terms of each chunk.
-    words = [list(map(_known, counts)) for counts in counted]
-    flat = list(itertools.chain.from_iterable(words))
-    repeated = _flat((counts.values() for counts in counted), np.float64)
-    sizes = np.array([len(word.terms) for word in flat], dtype=np.int64)
-    chunk_of_word = np.repeat(np.arange(len(counted)), list(map(len, words)))
-    places = np.repeat(chunk_of_word, sizes) * TERMS + _flat((word.terms for word in flat), np.int64)
-    places, inverse = np.unique(places, return_inverse=True)
-    frequencies = np.bincount(inverse, np.repeat(repeated, sizes), len(places))
-    is_indexed = np.bincount(inverse, _flat((word.is_indexed for word in flat), np.float64), len(places)) > 0
-    chunk, terms = np.divmod(places, TERMS)
-    lengths = np.bincount(chunk, frequencies, len(counted))
-    points = (K1 * (1 - B + B * lengths / REFERENCE_LENGTH))[chunk]
-    weights = frequencies * (K1 + 1) / (frequencies + points)
-    keys = (terms * LEVELS + np.searchsorted(STEPS, frequencies / points, side="right"))[is_indexed]
-    borders = np.arange(1, len(counted))
-    by_chunk = np.searchsorted(chunk, borders)
-    return list(
-        map(
-            Weights,
-            np.split(terms, by_chunk),
-            np.split(weights, by_chunk),
-            np.split(keys, np.searchsorted(chunk[is_indexed], borders)),
-            ({written for word in chunk_words for written in word.words} for chunk_words in words),
-        )
-    )
-
-
-def _counted(title: str, headings: Sequence[str], text: str) -> Counter[str]:
-    counts = Counter(text.split())
-    for part in (title, *headings):
-        for word in part.split():
-            counts[word] += HEADING_WEIGHT
-    return counts
-
-
-def _flat(parts: Iterable[Iterable[float]], kind: type) -> NDArray[Any]:
-    return np.fromiter(itertools.chain.from_iterable(parts), dtype=kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,19 @@ def without_endings(word: str) -> str:
 # In `쏘ㄷ아ㅆ다` each final consonant stands behind its syllable, for an ending may begin in the middle of one.
 _FINALS = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
 _FIRST, _SYLLABLES = 0xAC00, 11_172
-_OPENED = {_FIRST + at: chr(_FIRST + at - at % 28) + _FINALS[at % 28 - 1] for at in range(_SYLLABLES) if at % 28}
+
+
+class _Opened(dict[int, str]):
+    """Of each character what it is with its final consonant apart (`str.translate`); made when one is met first."""
+
+    def __missing__(self, point: int) -> str:
+        at = point - _FIRST
+        has_final = 0 <= at < _SYLLABLES and at % 28 > 0
+        self[point] = opened = chr(point - at % 28) + _FINALS[at % 28 - 1] if has_final else chr(point)
+        return opened
+
+
+_OPENED = _Opened()
 _CLOSABLE = re.compile(rf"([가-힣])([{_FINALS}])")
 _OF_VERBS = frozenset("ㄲㄵㄶㄷㄺㄻㄼㄾㄿㅀㅄㅅㅆㅈㅊㅌㅍㅎ")  # finals of verbs, hardly of nouns
 _VOWELS = {6: 20, 9: 8, 14: 13, 10: 11}  # ㅕ ㅘ ㅝ ㅙ are ㅣ ㅗ ㅜ ㅚ melted with 어 or 아
@@ -80,7 +92,7 @@ _OF_B = frozenset("렵 럽 깝 겁 볍 쉽 맵 돕 눕 둡 춥 덥 맙 롭 답 �
 
 def verb_stem(word: str) -> str | None:
     """One stem for all forms of a verb of Hangul (it need not be that of the dictionary); None: it is surely none."""
-    if _OPENED.get(ord(word[-1]), word[-1])[-1] not in _LAST or word.endswith(_OF_NOUNS):
+    if _OPENED[ord(word[-1])][-1] not in _LAST or word.endswith(_OF_NOUNS):
         return None
     opened = word.translate(_OPENED)
     for begin in range(max(1, len(opened) - _MOST), len(opened) + 1):

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from rapidfuzz.distance import OSA
-
 from arcana_pipelines.lexical.analysis import LEVELS, query_terms, tokens, words_of
 
 MOST = 5  # words of one query
@@ -27,18 +25,20 @@ def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
     return sorted(
         word
         for word in words_of(query)
-        if not _is_common(word)
-        and not any(
+        if not any(
             part * LEVELS + level in counts
             for term in query_terms(word).values()
             for part in term.parts
             for level in range(LEVELS)
         )
+        and not _is_common(word)
     )
 
 
 def nearest(word: str, candidates: Sequence[str]) -> str | None:
     """The candidate with the fewest edits (optimal string alignment): at most two, or one of a short word."""
+    from rapidfuzz.distance import OSA
+
     ranked = sorted((OSA.distance(word, each), at, each) for at, each in enumerate(candidates) if each != word)
     most = 1 if len(word) <= _SHORT else _MOST_EDITS
     return ranked[0][2] if ranked and ranked[0][0] <= most else None

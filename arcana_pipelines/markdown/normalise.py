@@ -17,9 +17,6 @@ from arcana_pipelines.markdown.references import resolve_references
 from arcana_pipelines.markdown.share import Share, check_size
 from arcana_pipelines.markdown.typed import shield_typed
 
-NORMALISER_VERSION = 3
-"""Raise it when the same Markdown gives another text: all bodies are read again, and what differs is a new version."""
-
 
 @dataclass(frozen=True, slots=True)
 class Normalised:

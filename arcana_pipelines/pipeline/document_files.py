@@ -36,7 +36,6 @@ from arcana_pipelines.files.kinds import FileKind
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options, parser_key
-from arcana_pipelines.files.parsing.run import read_file, sweep_leftovers
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
 from arcana_pipelines.files.text import FileText, written
@@ -392,6 +391,8 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
 
 def _read(session: Session, store: FileStore, file: FileToParse) -> _Read:
     """Read bytes in a process of their own. Called in a thread of its own, without the database."""
+    from arcana_pipelines.files.parsing.run import read_file
+
     began = time.monotonic()
     kind = FileKind(file.kind)
     options = options_of(session.settings)
@@ -475,6 +476,8 @@ def _sweep_orphans(session: Session, store: FileStore, prefix: str, known: set[s
                 store.delete(key)
                 swept += 1
     # Others read files here, too, for minutes at most.
+    from arcana_pipelines.files.parsing.run import sweep_leftovers
+
     sweep_leftovers(datetime.now(UTC) - timedelta(days=1))
     return swept + store.sweep_leftovers(before)
 

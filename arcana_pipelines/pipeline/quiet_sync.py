@@ -14,7 +14,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.ledger import files, generations
 from arcana_pipelines.ledger.polling import poll
-from arcana_pipelines.markdown.normalise import NORMALISER_VERSION
+from arcana_pipelines.markdown.version import NORMALISER_VERSION
 from arcana_pipelines.operations.reports import SyncReport
 from arcana_pipelines.pipeline.document_files import reading_of
 from arcana_pipelines.pipeline.session import Session, workspace_session

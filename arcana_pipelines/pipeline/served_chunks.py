@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Hashable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from arcana_pipelines.chunking.chunker import Chunk
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build
+
+if TYPE_CHECKING:
+    from arcana_pipelines.chunking.chunker import Chunk
 
 load_sql = statements_beside(__file__)
 

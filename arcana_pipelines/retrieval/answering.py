@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import numpy as np
 from pgvector import Vector
 
 from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import means_of
+from arcana_pipelines.embedding.protocol import EmbedsQuestions
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.lexical.analysis import query_terms
 from arcana_pipelines.markdown.characters import clean
@@ -132,18 +132,21 @@ class Answering(ABC):
     def _embedded(self, question: Question, serving: Serving) -> Meaning | None:
         """What is meant; None while the provider fails, so that words alone are searched."""
         prefix, context = model_named(serving.model).question_prefix, question.context
-        texts = [question.text] if context is None else [question.text, context.together]
+        means = means_of(serving.model)
         try:
             embedder = self._embedders.of(serving.model, serving.dimensions, self._tenant)
+            if context is None and means is None and isinstance(embedder, EmbedsQuestions):
+                alone = embedder.embed_question(prefix + question.text)
+                return Meaning(Vector(alone.vector).to_text(), alone.vector, tokens=alone.tokens)
+            texts = [question.text] if context is None else [question.text, context.together]
             embedded = embedder.embed([prefix + text for text in texts])
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
         vector, language = embedded.vectors[0], None
-        means = means_of(serving.model)
         if means is not None:
             vector, language = means.of_question(vector)
         if context is not None:
             together = embedded.vectors[1]
             vector = context.meaning(vector, means.of_question(together)[0] if means is not None else together)
-        return Meaning(str(Vector(vector).to_text()), np.asarray(vector, dtype=np.float32), language, embedded.tokens)
+        return Meaning(str(Vector(vector).to_text()), vector, language, embedded.tokens)

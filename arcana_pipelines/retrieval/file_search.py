@@ -14,6 +14,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.index_file.collections import key_term
 from arcana_pipelines.indexes.index_file.file import has_files
@@ -102,7 +103,7 @@ class FileSearch(RankedSearch):
         self._collection = collection
         self._vocabulary = vocabulary
         # Unit vectors are compared.
-        self._vector = None if asked is None else asked.numbers / (np.linalg.norm(asked.numbers) or 1.0)
+        self._vector = None if asked is None else _unit(asked.numbers)
         self._has_files = has_files(connection)
         self._document_left, self._values = self._documents_left(self._filters)
         self._allowed = self._chunk_allowed()
@@ -374,6 +375,11 @@ def places_named(connection: apsw.Connection, number: int, asked: str) -> list[P
         for each, named in found
         if each in (asked, external_id) or named.lower() == title
     ]
+
+
+def _unit(numbers: Sequence[float] | Vectors) -> Vectors:
+    vector = np.asarray(numbers, dtype=np.float32)
+    return vector / (np.linalg.norm(vector) or np.float32(1))
 
 
 def _lexical(rows: Sequence[tuple[bytes | None, bytes | None]], plan: query_plan.Plan | None) -> NDArray[np.float64]:

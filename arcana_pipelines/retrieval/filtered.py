@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import sql
 
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.retrieval.conditions import KnownCondition
 from arcana_pipelines.retrieval.filters import Filters
-from arcana_pipelines.taxonomy.topics import Topic
+
+if TYPE_CHECKING:
+    from arcana_pipelines.retrieval.conditions import KnownCondition
+    from arcana_pipelines.taxonomy.topics import Topic
 
 # A condition on the document of a chunk `t`. Who may not see what is internal is not shown it by the database, either:
 # it says what is open, so that what is hidden is none of it.

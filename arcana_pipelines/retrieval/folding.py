@@ -11,25 +11,23 @@ import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
-from rapidfuzz import fuzz
-from rapidfuzz.distance import Levenshtein
+from typing import TYPE_CHECKING
 
 from arcana_pipelines.markdown.characters import nfc
 from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Hit, Place
 
+if TYPE_CHECKING:
+    from arcana_pipelines.retrieval.character_pairs import CharacterPairs
+
 # Texts as alike as this are one hit (percent of characters, `rapidfuzz.fuzz.ratio`).
 ALIKE = 95.0
-_BUCKETS = 512
+# A text is compared with so many in full sooner than numpy is imported.
+_FEW = 24
 # A word with a digit in it, with what belongs to it: a sign, a unit, a currency, the rest of a date or a time.
 # It is tried from its beginning alone.
 _NUMBER = re.compile(r"(?<!\S)[^\s\d]*+\d\S*+")
 _AROUND_NUMBERS = ".,;:!?()[]{}<>\"'`*_~|"
-
-_Counts = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +59,10 @@ def fold(hits: Iterable[Hit], most: int, asked: Set[int], before: Sequence[Hit] 
     alike: list[list[Hit]] = [[] for _ in kept]
     repeated: list[Hit] = []
     first, most = len(kept), len(kept) + most
-    counts = np.empty((most, _BUCKETS), dtype=np.int32)
-    for number, hit in enumerate(kept):
-        counts[number] = _pairs(_said(hit.text))
+    among = _Texts(kept, most)
     is_more = False
     for hit in hits:
-        pairs = _pairs(_said(hit.text))
-        near = _may_be_alike(pairs, counts[: len(kept)])
+        near = among.near(hit)
         at = next((at for at in near if are_alike(hit, kept[at], asked)), None)
         if at is not None:
             twin = kept[at]
@@ -80,11 +75,32 @@ def fold(hits: Iterable[Hit], most: int, asked: Set[int], before: Sequence[Hit] 
             is_more = True
             break
         else:
-            counts[len(kept)] = pairs
             kept.append(hit)
             alike.append([])
     repeating = [hit for hits in alike[:first] for hit in hits]
     return Folded(kept[first:], alike[first:], repeated, repeating, is_more)
+
+
+class _Texts:
+    """Finds those of the kept hits whose texts may be nearly the same as another's."""
+
+    def __init__(self, kept: list[Hit], most: int) -> None:
+        """`kept` grows to at most `most`."""
+        self._kept, self._most = kept, most
+        self._pairs: CharacterPairs | None = None
+        self._counted = 0
+
+    def near(self, hit: Hit) -> Iterable[int]:
+        """Where in the kept ones they are."""
+        if len(self._kept) <= _FEW:
+            return range(len(self._kept))
+        if self._pairs is None:
+            from arcana_pipelines.retrieval.character_pairs import CharacterPairs
+
+            self._pairs = CharacterPairs(self._most)
+        self._pairs.add(_said(each.text) for each in self._kept[self._counted :])
+        self._counted = len(self._kept)
+        return self._pairs.may_be_alike(_said(hit.text), ALIKE)
 
 
 def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:
@@ -93,8 +109,16 @@ def are_alike(one: Hit, other: Hit, asked: Set[int]) -> bool:
         return one.text == other.text and one.title == other.title
     if one.text == other.text:
         return True
-    is_near = fuzz.ratio(_said(one.text), _said(other.text), score_cutoff=ALIKE) > 0
-    return is_near and _facts(one, asked) == _facts(other, asked)
+    return _are_near(_said(one.text), _said(other.text)) and _facts(one, asked) == _facts(other, asked)
+
+
+def _are_near(one: str, other: str) -> bool:
+    # Most pairs of texts differ too much in length, and a search without two that do not needs no library.
+    if abs(len(one) - len(other)) > (1 - ALIKE / 100) * (len(one) + len(other)):
+        return False
+    from rapidfuzz import fuzz
+
+    return fuzz.ratio(one, other, score_cutoff=ALIKE) > 0
 
 
 @lru_cache(256)  # a text is compared with several
@@ -117,6 +141,8 @@ def _below_title(hit: Hit) -> str:
 
 def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:
     """The words of `hit` that are others in `other`, with those."""
+    from rapidfuzz.distance import Levenshtein
+
     words, others = _below_title(hit).split(), _below_title(other).split()
     said, said_there = list(map(_said, words)), list(map(_said, others))
     return [
@@ -124,22 +150,3 @@ def _differences(hit: Hit, other: Hit) -> list[tuple[str, str]]:
         for part in Levenshtein.opcodes(said, said_there)
         if part.tag != "equal"
     ]
-
-
-def _pairs(text: str) -> _Counts:
-    """How often which two characters follow each other, in buckets."""
-    characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
-    counts = np.bincount((characters[:-1] * 31 + characters[1:]) % _BUCKETS, minlength=_BUCKETS)
-    return counts.astype(np.int32)
-
-
-def _may_be_alike(pairs: _Counts, kept: NDArray[np.int32]) -> list[int]:
-    """Where in `kept` texts are that may be alike; comparing all of them in full takes seconds for 200 hits.
-
-    A character that is put in or taken out changes three pairs: two go and one comes, or the other way round. So texts
-    that differ in D characters of N differ in 3 D pairs at most, and alike ones in 3 (1 - ALIKE / 100) N. Counting in
-    buckets makes texts seem more alike than they are, never less. A text has one pair less than characters.
-    """
-    different = np.abs(kept - pairs).sum(axis=1)
-    characters = kept.sum(axis=1) + pairs.sum() + 2
-    return [int(at) for at in np.flatnonzero(different <= 3 * (1 - ALIKE / 100) * characters + 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import sql
@@ -13,11 +13,11 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.interruptible import hides_internal
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval import past
-from arcana_pipelines.retrieval.conditions import known_conditions
 from arcana_pipelines.retrieval.filtered import NO_DOCUMENT, documents_of, has_files, leaves_files
 from arcana_pipelines.retrieval.filters import WITHOUT_INTERNAL, Filters, Limits
-from arcana_pipelines.retrieval.places import find_indexed, find_place
-from arcana_pipelines.taxonomy.topics import Topic, asked_topic, topic_of_limit
+
+if TYPE_CHECKING:
+    from arcana_pipelines.taxonomy.topics import Topic
 
 
 class Left:
@@ -89,6 +89,11 @@ class Left:
         self, filters: Filters, then: sql.Composable | None, key: str, is_limit: bool
     ) -> tuple[sql.Composable, dict[str, Any]]:
         """The documents that filters leave; what they say is noted."""
+        # Most searches have no filter, and do without what reads them.
+        from arcana_pipelines.retrieval.conditions import known_conditions
+        from arcana_pipelines.retrieval.places import find_indexed, find_place
+        from arcana_pipelines.taxonomy.topics import asked_topic, topic_of_limit
+
         is_below_database, topic = False, None
         find = find_indexed if self._past["as_of"] is None else find_place
         if filters.below:

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from arcana_pipelines.caching.caches import Cache, Tenant
 from arcana_pipelines.embedding.protocol import Embedded, Embedder
 from arcana_pipelines.embedding.registry import open_embedder
@@ -47,6 +45,7 @@ class _Kept:
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """See `Embedder`."""
+        import numpy as np
 
         def made() -> tuple[dict[str, Any], bool]:
             embedded = self._embedder.embed(texts)

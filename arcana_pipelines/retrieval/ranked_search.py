@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
 from arcana_pipelines.embedding.catalogue import Model, model_named
+from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.lexical import query_plan, typos
 from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, query_terms
 from arcana_pipelines.retrieval.best_passage import FoundText
@@ -94,7 +92,7 @@ class Meaning:
     """
 
     vector: str
-    numbers: NDArray[np.float32]
+    numbers: Sequence[float] | Vectors
     language: str | None = None
     tokens: int = 0
 

@@ -22,7 +22,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import DatabaseUnreachable, UnknownWorkspace, WrongUse
+from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Limits
@@ -37,6 +37,7 @@ from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 from arcana_pipelines.retrieval.target_stores import TargetStores
 from arcana_pipelines.retrieval.whole_document import Document, find_document
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -307,21 +308,6 @@ class Searcher:
                 if connection.closed:
                     raise _Dropped(str(error).strip()) from error
                 raise
-
-
-def workspace_named(connection: Connection, slug: str) -> UUID:
-    """The id of the workspace with this slug. Reads no more of it than a search may.
-
-    Raises:
-        UnknownWorkspace: there is none.
-    """
-    row = connection.execute(
-        "SELECT workspace_id FROM workspace WHERE slug = %s AND status <> 'deleting'", [slug]
-    ).fetchone()
-    if row is None:
-        raise UnknownWorkspace.named(slug)
-    workspace_id: UUID = row[0]
-    return workspace_id
 
 
 class _Dropped(Exception):

@@ -26,8 +26,6 @@ from arcana_pipelines.retrieval.left import Left
 from arcana_pipelines.retrieval.ranked_search import FEW, Found, Meaning, Question, RankedSearch
 from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.target_stores import Near
-from arcana_pipelines.retrieval.topic_facets import count_topics
-from arcana_pipelines.taxonomy.topics import has_topics
 
 load_sql = statements_beside(__file__)
 
@@ -120,6 +118,9 @@ class SnapshotSearch(RankedSearch):
         return self._with_facets(found) if "topics" in self._request.facets else found
 
     def _with_facets(self, found: Found) -> Found:
+        from arcana_pipelines.retrieval.topic_facets import count_topics
+        from arcana_pipelines.taxonomy.topics import has_topics
+
         is_past = self._request.as_of is not None
         served = {"build": self._serving.build, "as_of": self._request.as_of}
         facets = count_topics(self._connection, self._workspace_id, self._left, served, is_past)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from arcana_pipelines.indexes.targets.protocol import Store, Vector
-from arcana_pipelines.indexes.targets.registry import open_store
+from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from arcana_pipelines.indexes.targets.protocol import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,16 @@ class TargetStores:
         self._lock = threading.Lock()
         self._opened: dict[tuple[str, str], _Opened] = {}
 
-    def near(self, serving: Serving, vector: Vector, limit: int) -> Near:
+    def near(self, serving: Serving, vector: Sequence[float] | Vectors, limit: int) -> Near:
         """The chunks that the target of what serves has nearest to a vector.
 
         Raises:
             TargetUnreachable, CollectionMissing, WrongUse: see `open_store` and `Store.nearest`.
         """
+        import numpy as np
+
+        from arcana_pipelines.indexes.targets.registry import open_store
+
         assert serving.target is not None and serving.collection is not None
         with self._lock:
             opened = self._opened.setdefault((serving.store_kind, serving.store_location), _Opened())
@@ -54,7 +62,7 @@ class TargetStores:
                 if opened.store is None:
                     store = open_store(self._settings, serving.store_kind, serving.store_location)
                     opened.store = opened.stack.enter_context(store)
-                found = opened.store.nearest(serving.collection, vector, limit)
+                found = opened.store.nearest(serving.collection, np.asarray(vector, dtype=np.float32), limit)
             except BaseException:
                 opened.close()  # it is opened anew
                 raise

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
@@ -104,6 +101,9 @@ class _Tree:
 
     def named_like(self, path: Path) -> list[Path]:
         """Nodes anywhere whose own name is like the last one of a path: those of its branch before others."""
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
         asked = folded(path[-1])
         span = {"shortest": (len(path[-1]) + 1) // 2, "longest": 2 * len(path[-1])}
         row = self._connection.execute(load_sql("near_named"), {**self._key, **span}).fetchone()
@@ -156,6 +156,8 @@ def _rank(way: _Way) -> tuple[float, Path]:
 
 def _like(label: str, children: Sequence[_Node]) -> list[tuple[float, _Node]]:
     """The children with a name that is like a label, and how far it is, from 0 to 1."""
+    from rapidfuzz.distance import OSA
+
     asked = folded(label)
     found = []
     for child in children:

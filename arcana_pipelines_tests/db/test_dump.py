@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from arcana_pipelines.cli.database import upgrade
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.db import dump, schema
 from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.db.engine import Database

@@ -7,7 +7,7 @@ import threading
 import psycopg
 import pytest
 
-from arcana_pipelines.cli.database import upgrade
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.db import rewrite, schema
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar

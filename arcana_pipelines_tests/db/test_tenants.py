@@ -27,8 +27,8 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filtered import are_equal
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.file_rows import keep_bytes, make_copy
 from arcana_pipelines_tests.tenants import Tenant

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.chunking import tokens
-from arcana_pipelines.embedding import local_small
+from arcana_pipelines.embedding import local_small, small_batches, small_vectors
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.local_small import DIMENSIONS, SmallEmbedder
 from arcana_pipelines.embedding.registry import unusable
@@ -78,6 +78,12 @@ class TestSmallEmbedder:
         alone = np.stack([SmallEmbedder().embed([text]).vectors[0] for text in LONG_TEXTS])
         assert (SmallEmbedder().embed(LONG_TEXTS).vectors == alone).all()
 
+    def test_a_question_has_the_vector_of_a_text_but_for_what_is_rounded(self) -> None:
+        embedder = SmallEmbedder()
+        for text in [*TEXTS, *LONG_TEXTS[::40], ""]:
+            embedded, alone = embedder.embed([text]), embedder.embed_question(text)
+            assert alone.vector == pytest.approx(embedded.vectors[0], abs=1e-6) and alone.tokens == embedded.tokens
+
     @pytest.mark.slow
     @pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])  # of OpenBLAS; elsewhere the name is not known
     def test_vectors_are_the_same_on_every_processor(self, kernel: str) -> None:
@@ -96,9 +102,12 @@ class TestFilesOnDisk:
         """A copy of the package's files, which the next embedder reads."""
         for part in ("weights", "tokenizers"):
             shutil.copytree(tokens.package_folder() / part, tmp_path / part)
-        monkeypatch.setattr(local_small, "package_folder", lambda: tmp_path)
+        monkeypatch.setattr(small_vectors, "package_folder", lambda: tmp_path)
         monkeypatch.setattr(tokens, "package_folder", lambda: tmp_path)
-        monkeypatch.setattr(local_small, "_made", cache(local_small._Table))
+        stored_vectors = cache(small_vectors.stored_vectors.__wrapped__)
+        for module in (local_small, small_batches):
+            monkeypatch.setattr(module, "stored_vectors", stored_vectors)
+        monkeypatch.setattr(small_batches, "_made", cache(small_batches._Table))
         monkeypatch.setattr(tokens, "_local_tokenizer", cache(tokens._local_tokenizer.__wrapped__))
         return tmp_path
 

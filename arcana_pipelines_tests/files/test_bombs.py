@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.files.kinds import FileKind, kind_of
-from arcana_pipelines.files.parsing import ocr
+from arcana_pipelines.files.parsing import languages, ocr
 from arcana_pipelines.files.parsing.blocks import NOWHERE
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import PARSERS, WITHOUT, Options, Parser, parser_key
@@ -162,7 +162,7 @@ class TestResults:
 
 
 @pytest.mark.skipif(
-    not ocr.is_available("kor+eng"), reason="tesseract with Korean is not installed: NO OCR was tested."
+    not languages.is_available("kor+eng"), reason="tesseract with Korean is not installed: NO OCR was tested."
 )
 class TestOcr:
     OPTIONS = Options(ocr_languages="kor+eng")
@@ -218,7 +218,7 @@ def reason_of_image() -> Reason:
 
 
 def test_without_tesseract_there_is_no_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
-    ocr.installed_languages.cache_clear()
+    languages.installed_languages.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert not ocr.is_available("eng")
-    ocr.installed_languages.cache_clear()
+    assert not languages.is_available("eng")
+    languages.installed_languages.cache_clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arcana_pipelines.files.kinds import kind_of
-from arcana_pipelines.files.parsing import ocr
+from arcana_pipelines.files.parsing import languages
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options
 from arcana_pipelines.files.parsing.run import read_file
@@ -16,7 +16,7 @@ LANGUAGES = "kor+eng"
 pytestmark = pytest.mark.slow  # a process a file, and OCR takes seconds a page
 
 needs_ocr = pytest.mark.skipif(
-    not ocr.is_available(LANGUAGES), reason="tesseract is not installed here: NO picture was read."
+    not languages.is_available(LANGUAGES), reason="tesseract is not installed here: NO picture was read."
 )
 
 

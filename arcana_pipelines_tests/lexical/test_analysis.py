@@ -7,7 +7,8 @@ import unicodedata
 
 import pytest
 
-from arcana_pipelines.lexical.analysis import LEAST, chunk_weights, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.analysis import LEAST, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.weights import chunk_weights
 
 
 def terms(text: str) -> set[str]:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.lexical import query_plan
-from arcana_pipelines.lexical.analysis import LEVELS, Weights, chunk_weights, numbers, query_terms, words_of
+from arcana_pipelines.lexical.analysis import LEVELS, numbers, query_terms, words_of
+from arcana_pipelines.lexical.weights import Weights, chunk_weights
 from arcana_pipelines.retrieval.highlights import highlights, terms_of
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.lexical.analysis import LEVELS, SILENT, chunk_weights, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.analysis import LEVELS, SILENT, numbers, query_terms, term_id, tokens
 from arcana_pipelines.lexical.korean import verb_stem, without_endings
+from arcana_pipelines.lexical.weights import chunk_weights
 from arcana_pipelines.retrieval.highlights import highlights, terms_of
 
 

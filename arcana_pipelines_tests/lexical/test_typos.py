@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.lexical import typos
-from arcana_pipelines.lexical.analysis import chunk_weights
+from arcana_pipelines.lexical.weights import chunk_weights
 
 _FILE = Path(typos.__file__).with_name("common_stems.txt")
 

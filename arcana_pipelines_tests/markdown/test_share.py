@@ -25,7 +25,7 @@ _COMPARE = """
 import json, sys, time
 from arcana_pipelines.chunking.chunker import chunk_document
 from arcana_pipelines.chunking.sizes import ChunkerSettings
-from arcana_pipelines.lexical.analysis import chunk_weights
+from arcana_pipelines.lexical.weights import chunk_weights
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.markdown.normalise import normalise
 from arcana_pipelines_tests.markdown.hostile import patterns

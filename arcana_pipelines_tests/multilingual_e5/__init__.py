@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arcana_pipelines.errors import ModelMissing
-from arcana_pipelines.multilingual_e5.weights import weights_file
+from arcana_pipelines.multilingual_e5.weights_file import weights_file
 
 
 def _is_installed() -> bool:

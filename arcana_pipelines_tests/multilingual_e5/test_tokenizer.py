@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import arcana_pipelines.demo
 from arcana_pipelines.multilingual_e5 import loaded
 from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
-from arcana_pipelines.multilingual_e5.weights import Weights, checked_weights
+from arcana_pipelines.multilingual_e5.weights import Weights
+from arcana_pipelines.multilingual_e5.weights_file import checked_weights
 from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 pytestmark = needs_weights

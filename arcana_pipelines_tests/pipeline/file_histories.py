@@ -122,7 +122,7 @@ def quickly() -> Iterator[None]:
     """Everything in this process and in small batches."""
     real = document_files.parsers_of
     with pytest.MonkeyPatch.context() as patch, in_haste():
-        patch.setattr(document_files, "read_file", read_here)
+        patch.setattr("arcana_pipelines.files.parsing.run.read_file", read_here)
         patch.setattr(document_files, "parsers_of", lambda settings: real(settings) | _PARSER)
         patch.setattr(document_files, "open_file_store", _shaky_store)
         patch.setattr(document_files, "SLICE", 3)

@@ -179,7 +179,7 @@ class TestAnArchive:
         real = document_files.parsers_of
         with monkeypatch.context() as patch:
             patch.setattr(document_files, "parsers_of", lambda settings: real(settings) | {FileKind.ZIP: "zip/blind"})
-            patch.setattr(document_files, "read_file", _reading_nothing)
+            patch.setattr("arcana_pipelines.files.parsing.run.read_file", _reading_nothing)
             shelves.sync()
             assert shelves.texts() == {}
             run(shelves, "UPDATE source_file SET removed_at = removed_at - interval '90 days' WHERE state = 'removed'")
@@ -252,7 +252,7 @@ class TestAParserThatCrashed:
                 yield reading
 
         with monkeypatch.context() as patch:
-            patch.setattr(document_files, "read_file", crashing)
+            patch.setattr("arcana_pipelines.files.parsing.run.read_file", crashing)
             shelves.sync()
         assert shelves.outcomes()["leave.txt"] == ("quarantined", "crashed")
 

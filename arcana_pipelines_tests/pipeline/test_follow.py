@@ -31,7 +31,7 @@ from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.pipeline import (
-    document_chunks,
+    cutting,
     document_content,
     follow,
     follower,
@@ -221,7 +221,7 @@ def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: l
         def fail(*arguments: object) -> object:
             with pytest.MonkeyPatch.context() as inner:
                 inner.setattr(
-                    "arcana_pipelines.pipeline.document_content.make_contents", partial(_refusing, bad, _make_contents)
+                    "arcana_pipelines.documents.contents.make_contents", partial(_refusing, bad, _make_contents)
                 )
                 return made(*arguments)  # type: ignore[arg-type]
 
@@ -352,14 +352,14 @@ def test_a_page_that_cannot_be_cut_is_indexed_once_an_edit_has_mended_it(
     """The edit is read, and the slice that takes it up is not the first."""
     first, page = sorted(acme.world.add_page(title) for title in ("One", "Two"))
     (block,) = acme.world.append_blocks(page, [blocks.paragraph("far too long")])
-    cut = document_chunks.chunk_document
+    cut = cutting.chunk_document
 
     def refuse(contents: object, *arguments: object) -> object:
         if "far too long" in str(contents):
             raise PageTooLarge("nobody can cut this")
         return cut(contents, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(document_chunks, "chunk_document", refuse)
+    monkeypatch.setattr(cutting, "chunk_document", refuse)
     acme.settle()
     acme.sync()
     assert acme.page_state(page) == ("quarantined", "cannot be cut: nobody can cut this")

@@ -176,8 +176,8 @@ class TestUnexpected:
     def test_in_any_stage_delay_no_other_page(self, acme: Harness, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
         where = {
             "listing": "arcana_pipelines.sources.notion.source.page_ref",
-            "contents": "arcana_pipelines.pipeline.document_content.make_contents",
-            "chunks": "arcana_pipelines.pipeline.document_chunks.chunk_document",
+            "contents": "arcana_pipelines.documents.contents.make_contents",
+            "chunks": "arcana_pipelines.pipeline.cutting.chunk_document",
         }[stage]
         module, _, name = where.rpartition(".")
         real = getattr(__import__(module, fromlist=[name]), name)

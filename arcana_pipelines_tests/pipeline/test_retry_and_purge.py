@@ -8,7 +8,7 @@ import pytest
 
 from arcana_pipelines.errors import PageTooLarge, WrongUse
 from arcana_pipelines.ledger import pages
-from arcana_pipelines.pipeline import document_chunks
+from arcana_pipelines.pipeline import cutting
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -66,7 +66,7 @@ class TestPoisonPages:
     ) -> None:
         page = acme.world.visible_pages()[3]
         tried: list[str] = []
-        real = document_chunks.chunk_document
+        real = cutting.chunk_document
 
         def cut(contents: dict[str, Any], *arguments: Any) -> Any:
             if contents["external_id"] == page:
@@ -74,7 +74,7 @@ class TestPoisonPages:
                 raise PageTooLarge("It took more than 30 seconds.")
             return real(contents, *arguments)
 
-        monkeypatch.setattr(document_chunks, "chunk_document", cut)
+        monkeypatch.setattr(cutting, "chunk_document", cut)
         acme.sync()
         acme.settle()
         acme.sync(Mode.FULL)
@@ -85,7 +85,7 @@ class TestPoisonPages:
         assert release(acme, page) == 1
         acme.sync()
         assert tried == [page, page]
-        monkeypatch.setattr(document_chunks, "chunk_document", real)
+        monkeypatch.setattr(cutting, "chunk_document", real)
         release(acme, page)
         acme.sync()
         assert page in acme.published()

@@ -57,7 +57,7 @@ from arcana_pipelines.embedding.protocol import Embedded
 from arcana_pipelines.errors import EmbeddingFailed, SourceError
 from arcana_pipelines.indexes.targets.pgvector import publish
 from arcana_pipelines.ledger import sweeps
-from arcana_pipelines.pipeline import document_chunks, document_content, registration
+from arcana_pipelines.pipeline import document_content, registration, uncut
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
 from arcana_pipelines.sources.client import Patience, fingerprint
@@ -114,7 +114,7 @@ def in_haste() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arcana_pipelines.net.workers.pause", lambda seconds: None)
         patch.setattr("arcana_pipelines.pipeline.source_pages.COMMIT_PAGES", 4)
-        for batched in (document_content, document_chunks, publish):
+        for batched in (document_content, uncut, publish):
             patch.setattr(batched, "BATCH", 4)
         patch.setattr("arcana_pipelines.ledger.removal.CAP_PAGES", 6)
         with _silence("arcana_pipelines"), _silence("uvicorn.error"):

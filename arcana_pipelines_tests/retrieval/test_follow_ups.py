@@ -160,8 +160,11 @@ class TestSearch:
         self, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[Sequence[str]] = []
-        embed = SmallEmbedder.embed
+        embed, one = SmallEmbedder.embed, SmallEmbedder.embed_question
         monkeypatch.setattr(SmallEmbedder, "embed", lambda self, texts: (asked.append(texts), embed(self, texts))[1])
+        monkeypatch.setattr(
+            SmallEmbedder, "embed_question", lambda self, text: (asked.append([text]), one(self, text))[1]
+        )
         searcher.search("and in Berlin?")
         searcher.search("Which tram depot is the Berlin office in?", earlier=(VACATION,))
         searcher.search("and in Berlin?", earlier=(VACATION,))

@@ -11,7 +11,7 @@ from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.pipeline.test_document_files import Shelf, Shelves

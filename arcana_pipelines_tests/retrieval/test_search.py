@@ -17,7 +17,8 @@ from psycopg import sql
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import WrongUse
-from arcana_pipelines.lexical.analysis import TERMS, chunk_weights, query_terms, words_of
+from arcana_pipelines.lexical.analysis import TERMS, query_terms, words_of
+from arcana_pipelines.lexical.weights import chunk_weights
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning

@@ -20,7 +20,7 @@ from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import upgrade
 from arcana_pipelines.embedding.local_small import SmallEmbedder
-from arcana_pipelines.embedding.protocol import Embedded
+from arcana_pipelines.embedding.protocol import Embedded, EmbeddedQuestion
 from arcana_pipelines.errors import DatabaseUnreachable, InvalidSetting, UnknownWorkspace, WrongUse
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.pipeline import registration
@@ -76,6 +76,10 @@ class Meddling(SmallEmbedder):
     def embed(self, texts: Sequence[str]) -> Embedded:
         self._meddle()
         return super().embed(texts)
+
+    def embed_question(self, text: str) -> EmbeddedQuestion:
+        self._meddle()
+        return super().embed_question(text)
 
 
 @pytest.fixture

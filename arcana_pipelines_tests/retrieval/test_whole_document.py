@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from arcana_pipelines.cli.commands import document as document_command
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval import Document, Searcher
-from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines_tests.harness import Harness

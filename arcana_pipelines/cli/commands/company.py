@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.usage import month_of

@@ -111,7 +111,8 @@ def rotate_encryption_key(as_json: bool) -> None:
     \b
     arcana config rotate-encryption-key
     """
-    from arcana_pipelines.cli.database import open_database, upgrade
+    from arcana_pipelines.cli.database import open_database
+    from arcana_pipelines.cli.database_changes import upgrade
     from arcana_pipelines.operations.encryption_key import rotate
 
     database = open_database()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from arcana_pipelines import __version__
-from arcana_pipelines.cli import database as databases
+from arcana_pipelines.cli import database_changes
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.output import json_option, print_json, runnable, say
@@ -75,7 +75,7 @@ def upgrade(dry_run: bool, with_sql: bool, no_backup: bool, statement_timeout: f
     from arcana_pipelines.defs.instance import open_instance
 
     database = open_database(may_create=True)
-    dump = databases.upgrade(database, backup=not no_backup, statement_seconds=statement_timeout)
+    dump = database_changes.upgrade(database, backup=not no_backup, statement_seconds=statement_timeout)
     schema.grant_reads(database)
     with open_instance(database) as instance:
         instance.upgrade()
@@ -116,7 +116,7 @@ def downgrade(to: str | None, dry_run: bool, no_backup: bool, yes: bool, as_json
                 "`arcana up`, or whatever starts them, and let them end. Nothing was changed."
             )
         confirm(f"Take the schema back from {current} to {target}?", yes, as_json, is_final=no_backup)
-        dump = databases.downgrade(database, target, backup=not no_backup)
+        dump = database_changes.downgrade(database, target, backup=not no_backup)
     if as_json:
         print_json({
             "from": current, "revision": current if dry_run else target, "to": target,

@@ -41,7 +41,7 @@ from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.learning import reports
 from arcana_pipelines.learning.health import EMBEDDER
 from arcana_pipelines.monitoring.installation import installation_state
-from arcana_pipelines.multilingual_e5.weights import checked_weights, weights_problem
+from arcana_pipelines.multilingual_e5.weights_file import checked_weights, weights_problem
 from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.database_advice import advice, machine_of, server_sizes
 from arcana_pipelines.operations.disk import disk_of

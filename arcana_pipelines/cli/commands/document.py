@@ -7,7 +7,8 @@ from uuid import UUID
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, printable, say
 from arcana_pipelines.db.engine import Connection
@@ -16,8 +17,8 @@ from arcana_pipelines.documents.relations import RelationType, relate, unrelate
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import check_text
-from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.whole_document import find_document, find_document_id
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.taxonomy.given import topics_of
 from arcana_pipelines.taxonomy.labels import spell_path
 

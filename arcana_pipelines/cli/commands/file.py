@@ -10,7 +10,8 @@ from uuid import UUID
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, printable, say
 from arcana_pipelines.cli.reports import INCOMPLETE, print_report

@@ -11,7 +11,8 @@ from typing import Any, get_args
 import click
 
 from arcana_pipelines.cli.confirm import confirm
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import error_console, json_option, print_json, runnable, say
 from arcana_pipelines.cli.runs import run_job

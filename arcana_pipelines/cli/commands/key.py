@@ -7,7 +7,8 @@ from typing import get_args
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse

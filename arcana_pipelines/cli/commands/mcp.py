@@ -12,7 +12,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.near import listed
-from arcana_pipelines.retrieval.searcher import workspace_named
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 from arcana_pipelines.workspaces import workspaces
 
 

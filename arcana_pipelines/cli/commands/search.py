@@ -27,8 +27,8 @@ from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Place, Results, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
-from arcana_pipelines.retrieval.searcher import workspace_named
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
+from arcana_pipelines.retrieval.workspace_named import workspace_named
 
 SHOWN = 400  # characters of a hit on a terminal
 

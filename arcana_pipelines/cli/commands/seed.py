@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.reports import INCOMPLETE
 from arcana_pipelines.cli.runs import run_sync

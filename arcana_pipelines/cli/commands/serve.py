@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from arcana_pipelines import plugins
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.workspaces.workspaces import Workspace
 

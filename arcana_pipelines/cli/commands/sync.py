@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.reports import INCOMPLETE, show
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.embedding.prices import PricingPolicy
-from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate, estimate
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.workspaces import workspaces
+
+if TYPE_CHECKING:
+    from arcana_pipelines.pipeline.chunk_embeddings.estimate import Estimate
 
 
 @click.command(name="sync", cls=WorkspaceCommand)
@@ -63,6 +65,9 @@ def _estimate(
     context: click.Context, database: Database, slug: str, mode: Mode, allow_removals: int, as_json: bool
 ) -> None:
     """Read and cut what the next sync would, and print what embedding it would cost."""
+    from arcana_pipelines.embedding.prices import PricingPolicy
+    from arcana_pipelines.pipeline.chunk_embeddings.estimate import estimate
+
     ran = run_sync(database, slug, mode, allow_removals=allow_removals, as_json=as_json, purpose="stage")
     with database.connection() as connection:
         workspace_id = workspaces.find(connection, slug).workspace_id

@@ -26,7 +26,7 @@ import click
 
 from arcana_pipelines import demo
 from arcana_pipelines.backup.places import has_backups
-from arcana_pipelines.cli.database import upgrade
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
 from arcana_pipelines.cli.sample_taxonomy import add_sample_taxonomy

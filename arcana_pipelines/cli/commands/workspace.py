@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 import click
 
 from arcana_pipelines.cli.confirm import confirm
-from arcana_pipelines.cli.database import open_database, upgrade
+from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, print_json, say
 from arcana_pipelines.cli.secret_input import read_token

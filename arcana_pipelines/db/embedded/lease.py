@@ -73,8 +73,11 @@ def secrets_in_reach(home: Path) -> list[Path]:
     return sorted({path for place in places for path in secrets_on_the_way(place)})
 
 
-def acquire_lease(home: Path, role: str = WRITER) -> str:
+def acquire_lease(home: Path, role: str = WRITER, asks: bool = True) -> str:
     """Make sure the server runs, keep it running until this process ends, and return its URL.
+
+    Without `asks`, the keeper's locks alone say that it runs, and the caller's own connection shows whether it answers:
+    one that died a moment ago does not, and this is to be called again.
 
     Raises:
         DatabaseUnreachable: the server could not be started; the message points to its log.
@@ -99,7 +102,7 @@ def acquire_lease(home: Path, role: str = WRITER) -> str:
                 f"ARCANA_HOME: {home} cannot hold the embedded database ({error.strerror}). "
                 "Set it to a folder that can be written, or set DATABASE_URL."
             ) from error
-    _ensure_server(home)
+    _ensure_server(home, asks)
     return server_url(home, role)
 
 
@@ -214,8 +217,8 @@ def _server_user(folder: Path) -> int:
     return (folder / "data").stat().st_uid
 
 
-def _ensure_server(home: Path) -> None:
-    """Return as soon as the server answers; start a keeper unless one is at work."""
+def _ensure_server(home: Path, asks: bool) -> None:
+    """Return as soon as the server answers (see `acquire_lease`); start a keeper unless one is at work."""
     folder = server_folder(home)
     with contextlib.closing(_locked(folder / "starting.lock", fcntl.LOCK_EX)):
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -223,7 +226,7 @@ def _ensure_server(home: Path) -> None:
         try:
             while True:
                 # In this order: a keeper is one only while it prepares the server, or has.
-                kept, refusal = _is_kept(folder), _refusal(home)
+                kept, refusal = _is_kept(folder), _refusal(home, asks)
                 if keeper is None and not kept:
                     note_problem(folder, None)
                     (folder / "ready").unlink(missing_ok=True)  # of an older release, whose keeper was killed
@@ -242,16 +245,17 @@ def _ensure_server(home: Path) -> None:
                 keeper.returncode = 0  # it outlives us on purpose: we do not wait for it
 
 
-def _refusal(home: Path) -> str | None:
-    """What the server says to us, None when it lets us in: an answer is believed, a file is not."""
-    import psycopg
-
+def _refusal(home: Path, asks: bool) -> str | None:
+    """Why the server may not let us in yet, or what it says to us when it is asked; None when it lets us in."""
     if socket_folder(server_folder(home)) is None or not exists(home):
         return "it is being made"
-    try:
-        psycopg.connect(server_url(home), connect_timeout=5).close()
-    except psycopg.OperationalError as error:
-        return " ".join(str(error).split())
+    if asks:
+        import psycopg
+
+        try:
+            psycopg.connect(server_url(home), connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            return " ".join(str(error).split())
     try:
         _locked(server_folder(home) / "preparing.lock", fcntl.LOCK_SH | fcntl.LOCK_NB).close()
     except BlockingIOError:

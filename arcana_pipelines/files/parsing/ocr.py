@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from bisect import bisect_left, bisect_right
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
 
 from arcana_pipelines.files.parsing.blocks import Block, Place
 from arcana_pipelines.files.parsing.confinement import confine
+from arcana_pipelines.files.parsing.languages import environment, installed_languages
 from arcana_pipelines.files.parsing.lines import Line, Words, paragraphs
 from arcana_pipelines.files.parsing.processes import exit_code_of, lines_of, started
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
@@ -42,23 +42,6 @@ _GUTTER = 1.0
 _LINES_IN_COLUMNS = 8
 _SHARE_OF_CUT_LINES = 0.6
 _FILLED = 0.7
-
-
-def is_available(languages: str) -> bool:
-    """Whether tesseract is installed with the data of these languages (`kor+eng`)."""
-    return bool(languages) and set(languages.split("+")) <= installed_languages()
-
-
-@lru_cache(maxsize=1)
-def installed_languages() -> frozenset[str]:
-    """What tesseract has data of, `osd` among them, by which it sees how a page lies; empty where it is missing."""
-    if (program := shutil.which("tesseract")) is None:
-        return frozenset()
-    try:
-        told = subprocess.run([program, "--list-langs"], capture_output=True, env=_environment(), timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return frozenset()
-    return frozenset(told.stdout.decode(errors="replace").split("\n")[1:]) - {""}
 
 
 class Reader:
@@ -96,12 +79,6 @@ def _pictures(count: int) -> str:
     return "1 picture" if count == 1 else f"{count} pictures"
 
 
-def _environment() -> dict[str, str]:
-    """One thread, as pictures are read one a processor; and where the data of languages lies, if it is elsewhere."""
-    kept = {name: os.environ[name] for name in ("TESSDATA_PREFIX", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "OMP_THREAD_LIMIT": "1"}
-
-
 # --- what it sees ----------------------------------------------------------------------------------
 
 
@@ -132,7 +109,7 @@ def _seen(picture: Path, languages: str, directory: Path) -> tuple[list[list[_Wo
         "languages": languages,
         # With it pages that lie on their side are turned.
         "layout": "1" if "osd" in installed_languages() else "3",
-        "environment": _environment(),
+        "environment": environment(),
         "directory": str(directory),
     }
     texts, table = (directory / f"{_SAID}.{ending}" for ending in ("txt", "tsv"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, ReadersBroken
 from arcana_pipelines.files.kinds import FileKind, kinds_named
-from arcana_pipelines.files.parsing.ocr import installed_languages
+from arcana_pipelines.files.parsing.languages import installed_languages
 from arcana_pipelines.files.parsing.protocol import Unreadable
 from arcana_pipelines.files.parsing.registry import EXTRA, PARSERS, missing_of
 from arcana_pipelines.files.parsing.run import confinement_here

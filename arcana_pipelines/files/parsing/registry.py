@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from arcana_pipelines.files.kinds import FileKind
-from arcana_pipelines.files.parsing.ocr import is_available
+from arcana_pipelines.files.parsing.languages import is_available
 from arcana_pipelines.files.parsing.protocol import Reason
 
 _HERE = "arcana_pipelines.files.parsing.parsers"

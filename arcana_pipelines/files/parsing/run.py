@@ -17,7 +17,7 @@ from pathlib import Path
 from arcana_pipelines.errors import ReadersBroken
 from arcana_pipelines.files import zips
 from arcana_pipelines.files.kinds import ZIP_BASED, FileKind
-from arcana_pipelines.files.parsing import ocr
+from arcana_pipelines.files.parsing import languages, ocr
 from arcana_pipelines.files.parsing.blocks import Block, Inside, Note, Picture, Said, Title
 from arcana_pipelines.files.parsing.confinement import Confined
 from arcana_pipelines.files.parsing.processes import exit_code_of, lines_of, reason_of, started
@@ -89,7 +89,7 @@ def read_file(
         ReadersBroken: none can be read here.
     """
     options = options or Options()
-    if not ocr.is_available(options.ocr_languages):
+    if not languages.is_available(options.ocr_languages):
         options = replace(options, ocr_languages="")
     parser = parser or _parser_of(kind)
     began = time.monotonic()

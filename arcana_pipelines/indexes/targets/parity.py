@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
@@ -140,6 +139,8 @@ def cosine(one: Vector, other: Vector | None) -> float:
     """Of two vectors; -1 where the second is missing or of another size."""
     if other is None or len(one) != len(other):
         return -1.0
+    import numpy as np
+
     length = float(np.linalg.norm(one) * np.linalg.norm(other))
     # Vectors of nothing are the same as each other.
     return float(np.dot(one, other)) / length if length else float(np.array_equal(one, other))

@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Vector = NDArray[np.float32]
+Vector: TypeAlias = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class RowDetails:
         heading_levels: 1 (outermost) to 6, for each heading of `Row.heading_path`.
         terms: the numbers of its terms (`lexical.analysis.term_id`), ascending, of shape (terms,), int32.
         weights: the BM25 weight of each, without idf; float32.
-        keys: what an index finds it by (`lexical.analysis.Weights`), ascending; int32.
+        keys: what an index finds it by (`lexical.weights.Weights`), ascending; int32.
         passages: the vectors of its passages, in their order, of shape (passages, dimensions), float16; zeros for one
             that has none; None where none has.
     """

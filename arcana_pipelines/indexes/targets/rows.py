@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -70,12 +69,16 @@ def _sent(connection: Connection, statement: sql.Composed, parameters: dict[str,
 
 def _vector(sent: bytes) -> Vector:
     """https://github.com/pgvector/pgvector/blob/master/src/vector.c: vector_send"""
+    import numpy as np
+
     return np.frombuffer(sent, dtype=">f4", offset=4).astype(np.float32)
 
 
 def _row_details(row: dict[str, Any]) -> RowDetails:
     """https://github.com/pgvector/pgvector/blob/master/src/sparsevec.c: sparsevec_send; the numbers alone of
     a `halfvec`; https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/arrayfuncs.c: array_send"""
+    import numpy as np
+
     terms, passages = row["terms"], row["passages"]
     (held,) = np.frombuffer(terms, dtype=">i4", count=1, offset=4)
     dimensions = row["dimensions"]

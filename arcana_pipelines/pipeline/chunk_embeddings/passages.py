@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from arcana_pipelines.db import binary
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
 from arcana_pipelines.db.statements import statements_beside
@@ -63,6 +62,8 @@ def staged_passages(connection: Connection, build: Build) -> Iterator[tuple[byte
 
 def _store(connection: Connection, build: Build, outcome: RequestOutcome) -> int:
     """Store a batch; what the model refuses leaves the stage as well and is compared by its chunk alone."""
+    from arcana_pipelines.db import binary
+
     number, means = binary.int4(build.rag_index_build_id), means_of(build.embedding_model)
     vectors = [
         (text.text_hash, vector)

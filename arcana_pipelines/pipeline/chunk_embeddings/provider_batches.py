@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from psycopg.rows import dict_row
 
 from arcana_pipelines.db.engine import Connection
@@ -206,6 +205,8 @@ def _store_answers(
             tokens = sum(answer.tokens for answer in part)
             usage = Usage(len(good), tokens, cost(tokens, price) * BATCH_SHARE, tier="batch")
             if good:
+                import numpy as np
+
                 hashes, vectors, counts = zip(*good, strict=True)
                 store(connection, key, hashes, np.stack(vectors), counts)
             count(connection, key, usage)

@@ -9,7 +9,6 @@ from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.sources.registry import sample_platforms
-from arcana_pipelines.tickets.summaries.prompt import PROMPT_VERSION
 
 load_sql = statements_beside(__file__)
 
@@ -65,7 +64,11 @@ def summary_counts(
 
     With `model`, a summary of another model or prompt waits to be made anew, and all are read; without, it counts.
     """
-    version = PROMPT_VERSION if model else None
+    version = None
+    if model:
+        from arcana_pipelines.tickets.summaries.prompt import PROMPT_VERSION
+
+        version = PROMPT_VERSION
     asked = {"workspace_id": workspace_id, "model": model, "prompt_version": version, "samples": sample_platforms()}
     return query.rows(connection, SummaryCounts, load_sql("counts"), asked)
 
