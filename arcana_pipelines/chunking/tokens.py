@@ -63,6 +63,18 @@ def local_tokens(text: str) -> bytes:
     return bytes(_local_tokenizer().encode_flat(text)[4:])
 
 
+def question_tokens(text: str) -> bytes:
+    """The same of one text, sooner where it is the only one: by splintr's own copy of the vocabulary.
+
+    That is loaded in a sixth of the time, and takes ten times as long for a text. Which tokens it makes of marks that
+    are spelled out, as `<s>` is, is for the file to say.
+
+    Raises:
+        ModelMissing: see `local_tokens`.
+    """
+    return local_tokens(text) if "<" in text else bytes(_llama2().encode_flat(text))
+
+
 @cache
 def _l2_supercat() -> Vocabulary:
     encode = _local_tokenizer().encode_flat
@@ -103,6 +115,13 @@ def _local_tokenizer() -> Any:
         return splintr.from_json(str(path))
     except ValueError as error:  # also where there is no such file
         raise damaged(path, error) from error
+
+
+@cache
+def _llama2() -> Any:
+    import splintr
+
+    return splintr.Tokenizer.from_pretrained("llama2")
 
 
 @cache

@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Sequence
 
-from arcana_pipelines.chunking.tokens import local_tokens
+from arcana_pipelines.chunking.tokens import local_tokens, question_tokens
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.protocol import Embedded, EmbeddedQuestion
 from arcana_pipelines.embedding.small_vectors import DIMENSIONS, stored_vectors
@@ -43,7 +43,7 @@ class SmallEmbedder:
 
     def embed_question(self, text: str) -> EmbeddedQuestion:
         """Embed one text without numpy (see `EmbedsQuestions`): the same vector but for its last bits."""
-        tokens = local_tokens(text)
+        tokens = question_tokens(text)
         count = len(tokens) // 4
         vector = stored_vectors().direction(struct.unpack(f"<{count}I", tokens))
         if not all(map(math.isfinite, vector)):

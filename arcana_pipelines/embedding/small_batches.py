@@ -63,7 +63,7 @@ def directions(tokens: Sequence[bytes]) -> Vectors:
     # in their order, not by BLAS, so that a text has the same vector on every processor, to the last bit.
     sums = np.stack([np.add.reduce(table.of(ids), axis=0) for ids in tokens])
     lengths = np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
-    vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
+    vectors: Vectors = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
     # A text without one known token has no direction; any fixed one keeps it storable and unlike others.
     vectors[lengths[:, 0] == 0, 0] = 1.0
     return vectors

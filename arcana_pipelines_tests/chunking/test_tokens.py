@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from semantic_text_splitter import TextSplitter
 
-from arcana_pipelines.chunking.tokens import estimate_tokens, vocabulary
+from arcana_pipelines.chunking.tokens import estimate_tokens, local_tokens, question_tokens, vocabulary
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL, model_named
 from arcana_pipelines.embedding.local_small import SmallEmbedder
 
@@ -20,6 +22,11 @@ TEXTS = [
 
 def test_for_the_local_model_the_count_is_that_of_its_embedder() -> None:
     assert sum(vocabulary(model_named(SMALL_MODEL).vocabulary).count(TEXTS)) == SmallEmbedder().embed(TEXTS).tokens
+
+
+@given(text=st.text(st.characters(exclude_categories=("Cs",)), max_size=100) | st.text("ae <s>/_▁\n휴가"))
+def test_a_question_has_the_tokens_of_a_text(text: str) -> None:
+    assert question_tokens(text) == local_tokens(text)
 
 
 @pytest.mark.parametrize("model", ["text-embedding-3-small", "text-embedding-ada-002", "a-model-nobody-knows"])

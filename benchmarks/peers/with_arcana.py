@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib import import_module
 
 from contestant import AT_ONCE, TOKEN, Task, report, task
 
@@ -37,7 +38,9 @@ def configure(given: Task) -> None:
 
 
 def start_up(database: Database) -> None:
-    """Load what a first sync would: the model, and the vocabulary of the chunker."""
+    """Load what a first sync would: what reads and cuts pages, the model, and the vocabulary of the chunker."""
+    for module in ("documents.contents", "pipeline.cutting"):
+        import_module(f"arcana_pipelines.{module}")
     open_embedder(database.settings, *model_of(database.settings)).embed(["Start up."])
     chunk_document({"title": "Start up.", "text": "Start up."}, ChunkerSettings(), vocabulary(SMALL_MODEL))
 
