@@ -22,6 +22,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.documents import versions
+from arcana_pipelines.documents.contents import make_contents
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.local_small import DIMENSIONS
 from arcana_pipelines.errors import BudgetReached, DatabaseUnreachable, InvalidSetting, PageTooLarge, UnknownWorkspace
@@ -221,7 +222,7 @@ def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: l
         def fail(*arguments: object) -> object:
             with pytest.MonkeyPatch.context() as inner:
                 inner.setattr(
-                    "arcana_pipelines.documents.contents.make_contents", partial(_refusing, bad, _make_contents)
+                    "arcana_pipelines.documents.contents.make_contents", partial(_refusing, bad, make_contents)
                 )
                 return made(*arguments)  # type: ignore[arg-type]
 
@@ -231,13 +232,7 @@ def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: l
     assert acme.page_state(bad)[0] == "quarantined"
 
 
-def _make_contents(row: object, titles: object) -> object:
-    from arcana_pipelines.documents.contents import make_contents
-
-    return make_contents(row, titles)  # type: ignore[arg-type]
-
-
-def _refusing(bad: str, make: Callable[[object, object], object], row: dict[str, str], titles: object) -> object:
+def _refusing(bad: str, make: Callable[..., object], row: dict[str, str], titles: object) -> object:
     if row["external_id"] == bad:
         raise ValueError("nobody can read this")
     return make(row, titles)
