@@ -111,3 +111,11 @@ def test_files_that_documents_name_are_there() -> None:
     places = (ROOT, ROOT / "arcana_pipelines", ROOT / "arcana_pipelines_tests")
     assert len(named) > 30
     assert {each for each in named if not any((place / each[1]).exists() for place in places)} == set()
+
+
+def test_sections_that_messages_send_people_to_are_there() -> None:
+    places = [*(ROOT / "arcana_pipelines").rglob("*.py"), *(ROOT / "deploy").rglob("*.y*ml")]
+    pointers = re.compile(r'(docs/[\w./-]+\.md), "([^"]+)"')
+    named = {found for place in places for found in pointers.findall(place.read_text(encoding="utf-8"))}
+    assert len(named) > 5
+    assert {(page, title) for page, title in named if f"# {title}\n" not in (ROOT / page).read_text()} == set()

@@ -14,6 +14,7 @@ from arcana_pipelines.alerts.message import shorten
 from arcana_pipelines.alerts.records import open_alerts
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
+from arcana_pipelines.indexes.targets.targets import is_gone
 from arcana_pipelines.operations.disk import Disk
 from arcana_pipelines.operations.reports import removal_command
 from arcana_pipelines.taxonomy.labels import spell_path
@@ -77,7 +78,7 @@ class FailedRun:
 
 
 def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: Iterable[FailedRun]) -> list[Cause]:
-    """What is wrong now, by our own rows and the runs that failed."""
+    """What is wrong now, by our own rows, the runs that failed, and the files of targets on this machine."""
     recorded = connection.execute(load_sql("alert_causes"), {"monthly_budget": monthly_budget}).fetchall()
     active = active_slugs(connection)
     known = {alert.key for alert in open_alerts(connection)}
@@ -86,10 +87,15 @@ def find_causes(connection: Connection, monthly_budget: Decimal | None, failed: 
     causes = {cause.key: cause for cause in of_runs}
     for name, workspace, facts in recorded:
         cause = _CAUSES[name](workspace, facts)
+        if cause is None:
+            continue
         # A source that cannot be reached and so fails the sync is told once, by the failed run; unless it came first.
         if name == "source_unreachable" and workspace in failing and cause.key not in known:
             continue
         causes.setdefault(cause.key, cause)
+    # One that was lost is behind, too, until it is filled again.
+    for _, workspace, target in [key for key in causes if key[0] == "target_wiped"]:
+        causes.pop(("target_behind", workspace, target), None)
     return list(causes.values())
 
 
@@ -123,7 +129,7 @@ def disk_cause(disk: Disk | None) -> list[Cause]:
             "",
             f"{disk.said} on the disk of ARCANA_HOME. Once it is full nothing is synced, and the embedded PostgreSQL "
             "may stop.",
-            'make room there (docs/monitoring.md, "Growth"), then arcana doctor',
+            'make room there (docs/incidents.md, "The disk is full"), then arcana doctor',
         )
     ]
 
@@ -293,7 +299,26 @@ def _target_refuses(slug: str, facts: Mapping[str, Any]) -> Cause:
     )
 
 
-_CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
+def _target_wiped(slug: str, facts: Mapping[str, Any]) -> Cause | None:
+    target, location = facts["target"], facts["location"]
+    if facts["is_made_anew"]:
+        what = "had lost what it held, and is filled again"
+    elif is_gone(location):
+        what = f"has lost what it held: {location} is not there any more. Dagster's daemon fills it again"
+    else:
+        return None
+    return Cause(
+        "target_wiped",
+        slug,
+        f"the target '{target}' {what}. Searches are not affected; programs that read it find nothing, or not all, "
+        "until then.",
+        f"arcana target list {slug}, then arcana target verify {slug} {target}",
+        facts["problem"] or "",
+        subject=target,
+    )
+
+
+_CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause | None]] = {
     "incomplete_listing": _incomplete_listing,
     "waiting_removals": _waiting_removals,
     "quarantine_growing": _quarantine_growing,
@@ -305,4 +330,5 @@ _CAUSES: Mapping[str, Callable[[str, Mapping[str, Any]], Cause]] = {
     "unknown_topics": _unknown_topics,
     "target_behind": _target_behind,
     "target_refuses": _target_refuses,
+    "target_wiped": _target_wiped,
 }

@@ -23,6 +23,7 @@ LEVELS = {
     "unknown_topics": WAITING,
     "target_behind": WAITING,
     "target_refuses": WAITING,
+    "target_wiped": WAITING,
 }
 # The embedding provider is not asked at every evaluation, and the disk is that of the machine that looks.
 OF_OUR_ROWS = frozenset(LEVELS) - {"embedder_unreachable", "disk_full"}

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
@@ -15,8 +14,7 @@ from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.targets.delivery import Delivery, deliver, has_work, verify_target
 from arcana_pipelines.indexes.targets.parity import Parity
-from arcana_pipelines.indexes.targets.registry import is_embedded
-from arcana_pipelines.indexes.targets.targets import Target, due_targets, targets_of
+from arcana_pipelines.indexes.targets.targets import Target, due_targets, is_gone, targets_of
 from arcana_pipelines.indexes.targets.unwanted import Place, drop_unwanted, due_places
 from arcana_pipelines.workspaces import workspaces
 
@@ -157,7 +155,7 @@ def _note_lost(connection: Connection) -> None:
         "SELECT index_target_id, location FROM index_target t WHERE NOT is_paused AND EXISTS (SELECT FROM "
         "target_collection c WHERE c.index_target_id = t.index_target_id AND c.is_counted AND c.vector_count > 0)"
     ).fetchall()
-    lost = [target for target, location in kept if is_embedded(location) and not Path(location).exists()]
+    lost = [target for target, location in kept if is_gone(location)]
     if lost:
         with connection.transaction():
             connection.execute(

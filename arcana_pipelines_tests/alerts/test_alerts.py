@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -17,9 +18,11 @@ from arcana_pipelines.alerts.records import open_alerts, record
 from arcana_pipelines.alerts.severity import LEVELS, OF_OUR_ROWS
 from arcana_pipelines.alerts.webhook import Webhook, message
 from arcana_pipelines.db.engine import Connection, Database
-from arcana_pipelines.indexes.targets.targets import add_target
+from arcana_pipelines.indexes.targets.delivery import deliver
+from arcana_pipelines.indexes.targets.targets import add_target, all_targets
 from arcana_pipelines.operations.disk import Disk
 from arcana_pipelines.pipeline import registration
+from arcana_pipelines.pipeline.targets import follow_once
 from arcana_pipelines.sources.file_rules import FileRules
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
@@ -126,13 +129,18 @@ def _stale(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
     return lambda: acme.sync() and None
 
 
-def _with_target(acme: Harness) -> None:
+def _with_target(acme: Harness) -> Path:
     acme.sync()
     with acme.database.connection() as connection:
         place = workspaces.storage_path(acme.database.settings, "acme") / "targets" / "sqlite.sqlite"
         workspace_id = workspaces.find(connection, "acme").workspace_id
         add_target(connection, workspace_id, "sqlite", str(place), "sqlite")
     acme.sync()
+    return place
+
+
+def _with_waiting(acme: Harness) -> None:
+    _with_target(acme)
     acme.rows(
         "INSERT INTO sync_operations (index_target_id, rag_index_build_id, document_id, operation) "
         "SELECT index_target_id, rag_index_build_id, gen_random_uuid(), 'remove' FROM target_collection RETURNING 1"
@@ -140,16 +148,21 @@ def _with_target(acme: Harness) -> None:
 
 
 def _behind(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
-    _with_target(acme)
+    _with_waiting(acme)
     acme.rows("UPDATE sync_operations SET since = now() - interval '6 minutes' RETURNING 1")
     acme.rows("UPDATE index_target SET last_error = 'No answer', failures = 2 RETURNING 1")
     return lambda: acme.sync() and None
 
 
 def _refusing(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
-    _with_target(acme)
+    _with_waiting(acme)
     acme.rows("UPDATE sync_operations SET attempts = 5, parked_reason = 'too large' RETURNING 1")
     return lambda: acme.rows("DELETE FROM sync_operations RETURNING 1") and None
+
+
+def _wiped(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
+    _with_target(acme).unlink()
+    return lambda: follow_once(acme.database) and None
 
 
 def _unread(acme: Harness, watch: Watch | None = None) -> Callable[[], None]:
@@ -207,7 +220,7 @@ def _full_disk(acme: Harness, watch: Watch) -> Callable[[], None]:
 ARRANGED: dict[str, tuple[Callable[..., Callable[[], None]], str]] = {
     "failed_run": (_failing, "arcana sync acme"),
     "embedder_unreachable": (_silent_embedder, "arcana doctor"),
-    "disk_full": (_full_disk, "make room there"),
+    "disk_full": (_full_disk, 'make room there (docs/incidents.md, "The disk is full")'),
     "incomplete_listing": (_incomplete, "arcana sync acme --mode full"),
     "waiting_removals": (_waiting, "arcana sync acme --mode full --allow-removals 80"),
     "quarantine_growing": (_quarantined, "arcana status acme, then arcana retry acme"),
@@ -219,6 +232,7 @@ ARRANGED: dict[str, tuple[Callable[..., Callable[[], None]], str]] = {
     "unknown_topics": (_unknown_topics, "arcana taxonomy status acme"),
     "target_behind": (_behind, "arcana target list acme, then arcana doctor"),
     "target_refuses": (_refusing, "arcana target verify acme sqlite"),
+    "target_wiped": (_wiped, "arcana target list acme, then arcana target verify acme sqlite"),
 }
 
 
@@ -251,6 +265,34 @@ def test_a_cause_is_one_row_told_once_and_its_end_is_told(acme: Harness, watch: 
     assert text.startswith(f"{place}: resolved after ") and cause.replace("_", " ") in text
     assert watch.tick() == []
     assert acme.rows("SELECT 1 FROM alert WHERE resolved_at IS NULL AND cause = %s", cause) == []
+
+
+def test_a_target_that_was_wiped_is_told_until_it_is_as_before_and_nothing_else_is_told_of_it(
+    acme: Harness, watch: Watch
+) -> None:
+    place = _with_target(acme)
+    assert watch.tick() == []
+    place.unlink()
+    (text,) = watch.tick()
+    assert f"{place} is not there any more" in text
+    acme.rows("UPDATE target_collection SET is_counted = false RETURNING 1")
+    with acme.database.connection() as connection:
+        (target,) = all_targets(connection)
+    assert deliver(acme.database, target, seconds=0).put == 0 and place.exists(), "begun with, and its time was over"
+    assert acme.rows("UPDATE sync_operations SET since = now() - interval '6 minutes' RETURNING 1")
+    with acme.database.connection() as connection:
+        (cause,) = find_causes(connection, None, [])
+    assert cause.cause == "target_wiped" and "is filled again" in cause.text
+    assert watch.tick() == []
+    follow_once(acme.database)
+    (text,) = watch.tick()
+    assert "acme: resolved after " in text and "target wiped" in text
+
+
+def test_a_target_that_is_paused_and_gone_is_nobodys_business(acme: Harness, watch: Watch) -> None:
+    _with_target(acme).unlink()
+    acme.rows("UPDATE index_target SET is_paused = true RETURNING 1")
+    assert watch.tick() == []
 
 
 def test_pages_that_wait_to_be_removed_are_named(acme: Harness) -> None:

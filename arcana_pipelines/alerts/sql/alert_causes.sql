@@ -122,4 +122,15 @@ FROM active a JOIN index_target t USING (workspace_id) CROSS JOIN LATERAL (
     FROM sync_operations o WHERE o.index_target_id = t.index_target_id AND o.parked_reason IS NOT NULL
 ) s
 WHERE NOT t.is_paused AND s.parked > 0
+UNION ALL
+-- What serves was proven equal, and either its collection was made anew since, or it is there by our rows alone: whether the
+-- file or folder of the store is, only who has its disk can say.
+SELECT 'target_wiped', a.slug,
+       jsonb_build_object('target', t.name, 'location', t.location, 'is_made_anew', t.serving_build_id IS NULL,
+                          'problem', t.last_error)
+FROM active a
+JOIN index_target t USING (workspace_id)
+JOIN rag_indexes i ON i.rag_index_id = t.rag_index_id
+JOIN target_collection c ON c.index_target_id = t.index_target_id AND c.rag_index_build_id = i.active_build_id
+WHERE NOT t.is_paused AND (c.verification->>'is_equal')::boolean AND (t.serving_build_id IS NULL OR c.vector_count > 0)
 ORDER BY workspace, cause;

@@ -228,7 +228,8 @@ def _writable(settings: Settings) -> str:
     if home.is_dir():
         disk = disk_of(home)
         if disk is not None and disk.free_bytes < _NOTHING_BYTES:
-            raise ArcanaError(f'the disk of {home} is full: {disk.said}. Make room (docs/monitoring.md, "Growth")')
+            todo = 'Make room (docs/incidents.md, "The disk is full")'
+            raise ArcanaError(f"the disk of {home} is full: {disk.said}. {todo}")
         if not os.access(home, os.W_OK | os.X_OK):
             # As in a container with a read-only root, whose volumes are mounted below it.
             if settings.database_url is not None and os.access(settings.storage_root, os.W_OK | os.X_OK):

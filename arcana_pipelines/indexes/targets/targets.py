@@ -127,10 +127,15 @@ def seen(targets: Sequence[Target]) -> list[Target]:
 
 def lost(target: Target) -> str | None:
     """That the file or folder of a target that had rows is not there any more; None where it is, or there was none."""
-    if not target.vector_count or "://" in target.location or Path(target.location).exists():
+    if not target.vector_count or not is_gone(target.location):
         return None
     again = "once it is resumed" if target.is_paused else "by itself"
     return f"{target.location} is not there any more. It is filled again {again}."
+
+
+def is_gone(location: str) -> bool:
+    """Whether a location is a path, as of an embedded store, and nothing is there on this machine."""
+    return "://" not in location and not Path(location).exists()
 
 
 @dataclass(frozen=True, slots=True)

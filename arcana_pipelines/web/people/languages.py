@@ -322,6 +322,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stale": ("The index is stale", "오래된 색인"),
     "target_behind": ("A copy in another store is behind", "뒤처진 사본"),
     "target_refuses": ("A copy in another store refuses documents", "문서를 거부하는 사본"),
+    "target_wiped": ("A copy in another store was lost", "사라진 사본"),
 }  # fmt: skip
 
 
