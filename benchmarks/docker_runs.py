@@ -148,7 +148,7 @@ def measure(
         del os.environ[name]
     os.environ.update(
         DATABASE_URL=owner, RUN_LAUNCHER="docker", DOCKER_IMAGE=options.image or IMAGE, ARCANA_HOME=str(folder / "hub"),
-        NOTION_BASE_URL=f"http://{HERE}:{notion.port}", NOTION_REQUESTS_PER_MINUTE="600", WORKER_PROCESSES="1",
+        NOTION_BASE_URL=notion.address, NOTION_REQUESTS_PER_MINUTE="600", WORKER_PROCESSES="1",
         TOKEN_000="ntn_of_workspace_000", EMBEDDING_PROVIDER="local-small",
     )  # fmt: skip
     write_dagster_yaml(folder / "hub" / "dagster", options.image)

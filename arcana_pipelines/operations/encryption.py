@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from arcana_pipelines.net.asked import asked
 from arcana_pipelines.net.outside import is_public
 from arcana_pipelines.postgres_address import Address
 from arcana_pipelines.settings import Settings
@@ -98,15 +100,9 @@ def in_public(found: list[Way], seconds: float) -> list[Way]:
 
     A name that is not resolved in so many seconds counts as private.
     """
-    public: list[Way] = []
-
-    def resolve() -> None:
-        public.extend(way for way in found if not way.is_encrypted and _is_public(way.host))
-
-    thread = threading.Thread(target=resolve, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return list(public)
+    answers = [(way, asked(partial(_is_public, way.host))) for way in found if not way.is_encrypted]
+    in_time, _ = wait([answer for _, answer in answers], seconds)
+    return [way for way, answer in answers if answer in in_time and answer.result()]
 
 
 def _is_public(host: str) -> bool:

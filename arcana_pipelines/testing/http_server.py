@@ -49,11 +49,11 @@ class HttpServer:
         address: `http://127.0.0.1:PORT`.
     """
 
-    def __init__(self, engine: Engine, *, port: int = 0) -> None:
-        """Begin to serve; `port` 0 takes a free one."""
+    def __init__(self, engine: Engine, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Begin to serve; `port` 0 takes a free one. `host` is another address of this machine."""
         self._engine = engine
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=128)
-        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = socket.create_server((host, port), backlog=128)
+        self.address = f"http://{host}:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(
             target=engine.run, args=([self._socket],), name=type(self).__name__, daemon=True
         )

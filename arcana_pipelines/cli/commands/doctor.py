@@ -8,7 +8,6 @@ import os
 import shlex
 import stat
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -42,6 +41,7 @@ from arcana_pipelines.learning import reports
 from arcana_pipelines.learning.health import EMBEDDER
 from arcana_pipelines.monitoring.installation import installation_state
 from arcana_pipelines.multilingual_e5.weights_file import checked_weights, weights_problem
+from arcana_pipelines.net.asked import asked
 from arcana_pipelines.observing import traces
 from arcana_pipelines.operations.database_advice import advice, machine_of, server_sizes
 from arcana_pipelines.operations.disk import disk_of
@@ -189,20 +189,12 @@ def _backups(settings: Settings) -> Iterator[Finding]:
     """Whether the place of backups can be read; nothing is told where there is none."""
     if settings.backup_to is None:
         return
-    newest: list[str | ArcanaError] = []
-
-    def look() -> None:
-        try:
-            newest.append(_newest_backup(settings))
-        except ArcanaError as error:
-            newest.append(error)
-
-    # A folder of another machine may not answer: it is not waited for.
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    found = newest[0] if newest else f"{settings.backup_to} did not answer within {SECONDS:.0f} seconds"
-    yield ("backups", bool(newest) and isinstance(found, str), str(found))
+    try:
+        yield ("backups", True, asked(partial(_newest_backup, settings)).result(SECONDS))
+    except TimeoutError:
+        yield ("backups", False, f"{settings.backup_to} did not answer within {SECONDS:.0f} seconds")
+    except ArcanaError as error:
+        yield ("backups", False, str(error))
 
 
 def _newest_backup(settings: Settings) -> str:

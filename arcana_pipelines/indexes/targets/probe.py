@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from arcana_pipelines.errors import ArcanaError
-from arcana_pipelines.indexes.targets.registry import is_embedded, open_store
-from arcana_pipelines.indexes.targets.targets import Target, lost
+from arcana_pipelines.indexes.targets.registry import open_store
+from arcana_pipelines.indexes.targets.targets import Target, is_gone, lost
+from arcana_pipelines.net.asked import asked
 from arcana_pipelines.settings import Settings
 
 
@@ -30,21 +30,12 @@ class Probed:
 
 def probe(settings: Settings, targets: Sequence[Target], seconds: float) -> list[Probed]:
     """Ask the stores of these targets who they are, and wait for them so long."""
-    answers: dict[int, Probed] = {}
-
-    def ask(number: int) -> None:
-        answers[number] = _probed(settings, targets[number])
-
-    # In threads that do not keep the process from ending: a store that hangs is not waited for.
-    threads = [threading.Thread(target=ask, args=(number,), daemon=True) for number in range(len(targets))]
-    until = time.monotonic() + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    late = f"{{}} did not answer within {seconds:.0f} seconds."
+    answers = [asked(partial(_probed, settings, target)) for target in targets]
+    in_time, _ = wait(answers, seconds)
+    late = f"did not answer within {seconds:.0f} seconds."
     return [
-        answers.get(number, Probed(target, "", late.format(target.location))) for number, target in enumerate(targets)
+        answer.result() if answer in in_time else Probed(target, "", f"{target.location} {late}")
+        for target, answer in zip(targets, answers, strict=True)
     ]
 
 
@@ -53,7 +44,7 @@ def _probed(settings: Settings, target: Target) -> Probed:
         return Probed(target, "paused, and not asked")
     if (problem := lost(target)) is not None:
         return Probed(target, "", problem)
-    if is_embedded(target.location) and not Path(target.location).exists():
+    if is_gone(target.location):
         return Probed(target, f"{target.location} is not made yet")
     try:
         with open_store(settings, target.kind, target.location) as store:
