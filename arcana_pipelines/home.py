@@ -44,6 +44,15 @@ def make_home(home: Path) -> None:
         _write_down(home)
 
 
+def room_in(home: Path) -> Path:
+    """Where files are made that have no folder of their own: the home, or its `storage` where the home is closed.
+
+    It is in a container whose root is read-only, with volumes below.
+    """
+    storage = home / "storage"
+    return storage if storage.is_dir() and not os.access(home, os.W_OK | os.X_OK) else home
+
+
 def require_known(home: Path) -> None:
     """Refuse a default folder that bears no mark.
 

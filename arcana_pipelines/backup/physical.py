@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +23,8 @@ from arcana_pipelines.backup.vault import Part, PartWriter, Vault
 from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, words
 from arcana_pipelines.db.embedded import keeper, lease
 from arcana_pipelines.db.embedded.programs import programs
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import BackupFailed, BackupRefused, RestoreFailed
 from arcana_pipelines.postgres_address import Address
 
@@ -30,6 +32,7 @@ PART, LIST = "base.tar", "backup_manifest"
 
 LOWEST_FOR_INCREMENTAL = 17
 _PIECE = 1024 * 1024
+_RESTORED_AT = "arcana.restored_at"
 # A superuser's session obeys nothing that a role of ours can make or set.
 _OPTIONS = "-c search_path=pg_catalog,pg_temp -c role=none -c local_preload_libraries="
 _RIGHT = (
@@ -197,6 +200,18 @@ def forget_recovery(database: Database) -> None:
         ):  # fmt: skip
             connection.execute(f"ALTER SYSTEM RESET {name}")
         connection.execute("SELECT pg_reload_conf()")
+
+
+def note_restored(data: Path, at: datetime) -> None:
+    """Let the server that is started in a data directory say when that was made of a backup."""
+    with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+        file.write(f"{_RESTORED_AT} = '{at.isoformat()}'\n")
+
+
+def restored_at(connection: Connection) -> datetime | None:
+    """When the data directory of the server was made of a backup (`note_restored`); None: it was not."""
+    said = scalar(connection, "SELECT current_setting(%s, true)", [_RESTORED_AT])
+    return datetime.fromisoformat(said) if said else None
 
 
 @contextlib.contextmanager

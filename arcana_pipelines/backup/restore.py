@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +205,7 @@ def restore_data_directory(
             physical.unpack(vault, manifest.chain(vault, chosen), Path(scratch), folder)
         command = "false" if at is None else wal.fetch(vault, names, changes)
         physical.recover(folder, command, None if at is None else at.isoformat())
+        physical.note_restored(folder, datetime.now(UTC))
     return chosen
 
 

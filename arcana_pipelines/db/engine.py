@@ -34,6 +34,8 @@ load_sql = statements_beside(__file__)
 Connection = psycopg.Connection[Any]
 
 DAGSTER_SCHEMA = "dagster"
+# Has the address of that schema, and stands in each `dagster.yaml` whose tables are in it.
+DAGSTER_VARIABLE = "ARCANA_DAGSTER_PG_URL"
 
 
 @contextmanager

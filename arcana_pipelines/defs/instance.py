@@ -8,13 +8,11 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
+from arcana_pipelines.db.engine import DAGSTER_SCHEMA, DAGSTER_VARIABLE, Database
 from arcana_pipelines.defs.instance_file import fault
 from arcana_pipelines.errors import InvalidSetting
 from arcana_pipelines.home import make_home
 from arcana_pipelines.settings import Settings
-
-STORAGE_VARIABLE = "ARCANA_DAGSTER_PG_URL"
 
 _MEND_HOME = "Unset it, and ARCANA_HOME/dagster is used, or make the folder and give its absolute path."
 
@@ -27,7 +25,7 @@ def prepare(database: Database) -> None:
 
     A DAGSTER_HOME that is set already is the user's own instance and is left alone.
     """
-    os.environ[STORAGE_VARIABLE] = database.dagster_url
+    os.environ[DAGSTER_VARIABLE] = database.dagster_url
     with database.connection() as connection:
         # IF NOT EXISTS asks for the right to make one even where there is one.
         if connection.execute("SELECT to_regnamespace(%s)", [DAGSTER_SCHEMA]).fetchone() == (None,):
@@ -65,7 +63,19 @@ def is_own_home(home: Path, settings: Settings) -> bool:
     if home == settings.dagster_home or home.resolve() == settings.dagster_home.resolve():
         return True
     file = home / "dagster.yaml"
-    return file.exists() and STORAGE_VARIABLE in file.read_text(encoding="utf-8-sig")
+    return file.exists() and DAGSTER_VARIABLE in file.read_text(encoding="utf-8-sig")
+
+
+def keeps_runs_here(settings: Settings) -> bool:
+    """Whether Dagster's runs are in our database, and so in its backups. Nothing is made or opened.
+
+    Raises:
+        InvalidSetting: see `check_home`.
+    """
+    file = (home := check_home(settings)) / "dagster.yaml"
+    if not file.exists():
+        return home == settings.dagster_home  # ours is written there
+    return DAGSTER_VARIABLE in file.read_text(encoding="utf-8-sig")
 
 
 def require_own_home(settings: Settings) -> None:
@@ -83,13 +93,13 @@ def require_own_home(settings: Settings) -> None:
 
 
 def _fault(file: Path) -> str | None:
-    known = os.environ.get(STORAGE_VARIABLE)
-    os.environ.setdefault(STORAGE_VARIABLE, "postgresql+psycopg2:///")  # what our file reads: each command sets it
+    known = os.environ.get(DAGSTER_VARIABLE)
+    os.environ.setdefault(DAGSTER_VARIABLE, "postgresql+psycopg2:///")  # what our file reads: each command sets it
     try:
         return fault(file)
     finally:
         if known is None:
-            del os.environ[STORAGE_VARIABLE]
+            del os.environ[DAGSTER_VARIABLE]
 
 
 def open_instance(database: Database) -> dg.DagsterInstance:

@@ -11,9 +11,9 @@ from pydantic import PrivateAttr
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.defs.jobs import PURPOSES, READERS
+from arcana_pipelines.defs.jobs import OF_NO_WORKSPACE, PURPOSES, READERS
 from arcana_pipelines.defs.purposes import readers_in, reads_source
-from arcana_pipelines.defs.runs import REFUSED_TAG, at_work
+from arcana_pipelines.defs.runs import JOB_TAG, REFUSED_TAG, at_work
 from arcana_pipelines.environment import read_anew
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.pipeline.purpose import Purpose
@@ -21,7 +21,7 @@ from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.sources.registry import require_platform
 from arcana_pipelines.workspaces import workspaces
-from arcana_pipelines.workspaces.lease import Role
+from arcana_pipelines.workspaces.lease import Role, shown_alive
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
@@ -35,12 +35,14 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     _stack: ExitStack = PrivateAttr(default_factory=ExitStack)
     _settings: Settings | None = PrivateAttr(default=None)
+    _context: dg.InitResourceContext | None = PrivateAttr(default=None)
     _database: Database | None = PrivateAttr(default=None)
     _sessions: dict[str, Session] = PrivateAttr(default_factory=dict)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[ArcanaResource, None, None]:
         """Close what the run opened when it ends."""
+        self._context = context
         with self._stack:
             try:
                 yield self
@@ -54,7 +56,17 @@ class ArcanaResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             read_anew()
             self._database = Database(load_settings())
             self._stack.callback(self._database.close)
+            self._show_alive(self._database)
         return self._database
+
+    def _show_alive(self, database: Database) -> None:
+        """A run of no workspace shows that it is alive; one of a workspace does so by its lease."""
+        context = self._context
+        if context is None or context.run is None or context.instance is None:
+            return
+        if context.run.tags.get(JOB_TAG) in OF_NO_WORKSPACE:
+            self._stack.enter_context(shown_alive(database, context.run.run_id))
+            self._stack.enter_context(at_work(context.instance, context.run, None))
 
     def reader(self, context: Context) -> str:
         """The asset that reads the workspace of this run's partition. Nothing is locked.

@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from arcana_pipelines.defs.names import our_assets
+from arcana_pipelines.workspaces.lease import NO_WORKSPACE
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 PARTITION_TAG = "dagster/partition"
@@ -30,10 +32,10 @@ JOB_TAG = "arcana/job"
 # What a run was started for, so that the UI can filter by it. Nothing reads it: what a run does follows from its assets
 # (`purposes`).
 PURPOSE_TAG = "arcana/purpose"
-# The workspace whose lock a process of the run holds now (see `at_work`).
+# The workspace whose lock a process of the run holds now, or that it works for all of them (see `at_work`).
 AT_WORK_TAG = "arcana/at-work"
 PROCESS_TAG = "arcana/process"
-# The process that held the workspace's lock last, for people: which one to look for where a run hangs.
+# The process that was at work last, for people: which one to look for where a run hangs.
 WORKER_TAG = "arcana/worker"
 # The asset that reads the workspace, on a run that had only another's: it did nothing, and its failure is no sync's.
 REFUSED_TAG = "arcana/read-by"
@@ -128,19 +130,22 @@ def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home
 
 
 @contextmanager
-def at_work(instance: dg.DagsterInstance, run: DagsterRun, workspace: Workspace) -> Iterator[None]:
-    """Note in Dagster that the run holds the workspace's lock, and when it has let go in order."""
-    tags = {WORKSPACE_TAG: workspace.slug, AT_WORK_TAG: _note(run, workspace), WORKER_TAG: process_tag()}
-    instance.add_run_tags(run.run_id, tags)
+def at_work(instance: dg.DagsterInstance, run: DagsterRun, workspace: Workspace | None) -> Iterator[None]:
+    """Note in Dagster that the run holds the workspace's lock, and when it has let go in order.
+
+    None: it works for the whole installation.
+    """
+    tags = {AT_WORK_TAG: _note(run, workspace.workspace_id if workspace else NO_WORKSPACE), WORKER_TAG: process_tag()}
+    instance.add_run_tags(run.run_id, tags | ({WORKSPACE_TAG: workspace.slug} if workspace else {}))
     try:
         yield
     finally:
         instance.add_run_tags(run.run_id, {AT_WORK_TAG: _note(run, None)})
 
 
-def _note(run: DagsterRun, holds: Workspace | None) -> str:
+def _note(run: DagsterRun, holds: UUID | None) -> str:
     # Names the run, because a run that is executed again takes over the tags of the first.
-    return f"{holds.workspace_id if holds else 'ended'}/{run.run_id[:8]}"
+    return f"{holds or 'ended'}/{run.run_id[:8]}"
 
 
 def process_tag() -> str:
@@ -168,21 +173,29 @@ def report_abandoned_runs(
     workspaces: Mapping[str, Workspace],
     is_at_work: Callable[[str, str], bool],
     home: Home,
+    jobs: Collection[str] = (),
 ) -> None:
     """Mark runs of ours failed that no process works on any more.
 
     A run that died together with its code server stays "started" and would keep the sensors from its workspace.
-    What it has noted (`at_work`) says that a process of it works for its workspace; the database says that none does
-    (`is_at_work`: of a slug and the id of a run). A run
-    of our own jobs that has noted nothing died before its first asset, and one that has let go and is not ended died
-    before it could tell Dagster; what other jobs do before and after ours is not our business. It is looked at twice,
-    because the note and the lock are two things.
+    What it has noted (`at_work`) says that a process of it works for its workspace, or, of one of `jobs`, for the whole
+    installation; the database says that none does (`is_at_work`: of a slug, empty for the installation, and the id of a
+    run). A run of our own jobs that has noted nothing died before its first asset, and one that has let go and is not
+    ended died before it could tell Dagster; what other jobs do before and after ours is not our business. It is looked
+    at twice, because the note and the lock are two things.
     """
-    suspects = [run_id for run_id, slug in _running_for(instance, workspaces, home) if not is_at_work(slug, run_id)]
+
+    of_workspaces = {slug: workspace.workspace_id for slug, workspace in workspaces.items()}
+
+    def running() -> list[tuple[str, str]]:
+        of_jobs = _running_for(instance, JOB_TAG, dict.fromkeys(jobs, NO_WORKSPACE), home)
+        return [*_running_for(instance, WORKSPACE_TAG, of_workspaces, home), *((run_id, "") for run_id, _ in of_jobs)]
+
+    suspects = [run_id for run_id, slug in running() if not is_at_work(slug, run_id)]
     if not suspects:
         return
     time.sleep(SECOND_LOOK_SECONDS)
-    for run_id, slug in _running_for(instance, workspaces, home):
+    for run_id, slug in running():
         run = instance.get_run_by_id(run_id)
         if run is not None and run_id in suspects and not is_at_work(slug, run_id):
             instance.report_run_failed(run, _silent(run))
@@ -198,29 +211,33 @@ def _silent(run: DagsterRun) -> str:
     )
 
 
-def cancel_restored(instance: dg.DagsterInstance) -> None:
+def cancel_restored(instance: dg.DagsterInstance, before: dt.datetime | None = None) -> None:
     """Mark runs canceled that were at work when the backup was made that this instance was restored from.
 
-    No process works on them, and their end is no failure that anybody has to hear of.
+    No process works on them, and their end is no failure that anybody has to hear of. `before`: when it was restored,
+    if runs may have begun since.
     """
     at_work_then = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    for run in instance.get_runs(RunsFilter(statuses=at_work_then)):
+    for run in instance.get_runs(RunsFilter(statuses=at_work_then, updated_before=before)):
         instance.report_run_canceled(run, "It was at work when the backup was made that was restored.")
 
 
 def _running_for(
-    instance: dg.DagsterInstance, workspaces: Mapping[str, Workspace], home: Home
+    instance: dg.DagsterInstance, tag: str, noted_for: Mapping[str, UUID], home: Home
 ) -> list[tuple[str, str]]:
-    """(run id, workspace) of the runs that should hold a lock by now, or have ended: for `GRACE` and longer."""
+    """(run id, value of the tag) of the runs that should be at work by now, or have ended: for `GRACE` and longer.
+
+    `noted_for`: by the values of the tag, what such a run notes (`_note`).
+    """
     running = []
-    filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={WORKSPACE_TAG: sorted(workspaces)})
-    for record in instance.get_run_records(filters) if workspaces else ():
+    filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={tag: sorted(noted_for)})
+    for record in instance.get_run_records(filters) if noted_for else ():
         run = record.dagster_run
-        slug = run.tags[WORKSPACE_TAG]
+        value = run.tags[tag]
         noted = run.tags.get(AT_WORK_TAG)
         since = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
-        if noted == _note(run, workspaces[slug]):
-            is_expected = True
+        if noted == _note(run, noted_for[value]):
+            is_expected = home.holds(run) is not False or tag == WORKSPACE_TAG
         elif noted == _note(run, None):
             # Our jobs let go when all is done: what is left of them is to say so. It is a while since the note, not
             # since the start, that they have for that.
@@ -229,7 +246,7 @@ def _running_for(
         else:
             is_expected = JOB_TAG in run.tags and home.holds(run) is True
         if is_expected and dt.datetime.now(dt.UTC) - since >= GRACE:
-            running.append((run.run_id, slug))
+            running.append((run.run_id, value))
     return running
 
 

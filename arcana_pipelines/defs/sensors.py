@@ -16,10 +16,12 @@ from types import MappingProxyType
 
 import dagster as dg
 
+from arcana_pipelines.backup.physical import restored_at
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.alerts import alerts
 from arcana_pipelines.defs.backfills import backfill_request
-from arcana_pipelines.defs.jobs import FILL_JOB, PURPOSES, READERS, SYNC_JOB
+from arcana_pipelines.defs.instance import keeps_runs_here
+from arcana_pipelines.defs.jobs import FILL_JOB, OF_NO_WORKSPACE, PURPOSES, READERS, SYNC_JOB
 from arcana_pipelines.defs.names import FILLING, our_assets, selection
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.runs import (
@@ -27,6 +29,7 @@ from arcana_pipelines.defs.runs import (
     WORKSPACE_TAG,
     Home,
     busy,
+    cancel_restored,
     report_abandoned_runs,
     report_dead_runs,
     run_key,
@@ -39,7 +42,7 @@ from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.targets import follow_once
 from arcana_pipelines.settings import load_launcher_settings
 from arcana_pipelines.sources.registry import all_platforms, asset_of
-from arcana_pipelines.workspaces.lease import is_alive, locked
+from arcana_pipelines.workspaces.lease import NO_WORKSPACE, is_alive, locked
 from arcana_pipelines.workspaces.workspaces import Workspace, due_for_poll, in_need_of_sync, list_all, retired_slugs
 
 log = logging.getLogger(__name__)
@@ -65,13 +68,18 @@ def workspace_registry(context: dg.SensorEvaluationContext) -> dg.SensorResult |
             return dg.SkipReason(NO_SCHEMA)
         with database.connection() as connection:
             rows = list_all(connection)
+            restored = restored_at(connection)
+            if restored is not None and keeps_runs_here(database.settings):
+                cancel_restored(context.instance, restored)
             report_dead_runs(context.instance)
             known = {row.slug: row for row in rows}
 
             def is_at_work(slug: str, run: str) -> bool:
+                if not slug:
+                    return is_alive(connection, NO_WORKSPACE, run)
                 return slug in locked(connection) or is_alive(connection, known[slug].workspace_id, run)
 
-            report_abandoned_runs(context.instance, known, is_at_work, Home.of(context))
+            report_abandoned_runs(context.instance, known, is_at_work, Home.of(context), OF_NO_WORKSPACE)
             retired = retired_slugs(connection)
     registered = set(known)
     mirrored = set(workspaces.get_partition_keys(dynamic_partitions_store=context.instance))

@@ -45,6 +45,10 @@ _NAMESPACE = 7270003  # the first half of the advisory lock's key; the other is 
 _ALIVE = "%(namespace)s, hashtext(%(run)s || %(workspace_id)s::text)"
 
 
+# In the place of a workspace, of a run that works for the whole installation.
+NO_WORKSPACE = UUID(int=0)
+
+
 class Role(StrEnum):
     """What a holder is at: reading the source (and all that follows), or the indexes alone. Both exclude each other."""
 
@@ -53,7 +57,10 @@ class Role(StrEnum):
 
 
 def is_alive(connection: Connection, workspace_id: UUID, run: str) -> bool:
-    """Whether a process of a run is alive that has, or has had, a workspace's lease, or waits for it."""
+    """Whether a process of a run is alive that has, or has had, a workspace's lease, or waits for it.
+
+    Of one without a workspace (`NO_WORKSPACE`): that is `shown_alive`.
+    """
     key = {"workspace_id": workspace_id, "run": run, "namespace": _NAMESPACE, "expires": EXPIRES}
     return bool(scalar(connection, load_sql("run_is_alive"), key))
 
@@ -94,6 +101,39 @@ def workspace_lease(
     lease = Lease(database, connection, workspace_id, slug, run, fencing)
     with lease.renewed(rests):
         yield lease
+
+
+@contextmanager
+def shown_alive(database: Database, run: str) -> Iterator[None]:
+    """Let `is_alive` say of a run without a workspace that this process works for it, until the block ends.
+
+    Nothing is held. A session that is lost is made anew.
+    """
+    key = {"workspace_id": NO_WORKSPACE, "run": run, "namespace": _NAMESPACE}
+    connection = database.connect()
+    is_ending = threading.Event()
+
+    def show() -> None:
+        nonlocal connection
+        while not is_ending.wait(BEAT_SECONDS):
+            try:
+                if connection.closed:
+                    connection = database.connect()
+                    _show_alive(connection, key)
+                connection.execute("SELECT 1")
+            except (psycopg.Error, ArcanaError) as error:
+                log.warning("run %s cannot show that it is alive: %s", run, error)
+
+    beat = threading.Thread(target=show, name="alive", daemon=True)
+    try:
+        _show_alive(connection, key)
+        beat.start()
+        yield
+    finally:
+        is_ending.set()
+        if beat.ident is not None:
+            beat.join(2 * _PATIENCE_SECONDS)
+        connection.close()
 
 
 class Lease:

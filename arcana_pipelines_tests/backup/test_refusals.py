@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,11 +14,13 @@ from pydantic import SecretStr
 
 from arcana_pipelines.backup import manifest
 from arcana_pipelines.backup.create import create
+from arcana_pipelines.backup.physical import restored_at
 from arcana_pipelines.backup.places import FolderPlace
 from arcana_pipelines.backup.prune import prune
 from arcana_pipelines.backup.restore import restore, restore_data_directory
 from arcana_pipelines.backup.vault import open_vault
 from arcana_pipelines.db import schema
+from arcana_pipelines.db.embedded.programs import programs
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.errors import ArcanaError, BackupDamaged, BackupRefused, RestoreRefused
@@ -203,5 +207,12 @@ def test_files_of_a_server_of_ones_own_become_a_data_directory_and_no_home(
         restore_data_directory(home, place, data, logical.backup_id)
     restore_data_directory(home, place, data, later.backup_id)
     assert (data / "recovery.signal").exists() and (data / "PG_VERSION").read_text() == "18\n"
+    asked = [programs() / "postgres", "-C", "arcana.restored_at", "-D", data]  # in this order root may
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    assert datetime.fromisoformat(said) > later.finished_at, "the server that is started there says so"
+    with database.connection() as connection:
+        assert restored_at(connection) is None
+        connection.execute("SELECT set_config('arcana.restored_at', %s, false)", [said])
+        assert restored_at(connection) == datetime.fromisoformat(said)
     with pytest.raises(RestoreRefused, match="is there already"):
         restore_data_directory(home, place, data, later.backup_id)

@@ -17,7 +17,7 @@ from psycopg.sql import Identifier
 
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded.lease import DATABASE, SERVER, SUPERUSER
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import DAGSTER_VARIABLE, Database
 from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.reader import company_role
 from arcana_pipelines.db.server import check_server, companies_without_role, refuse_unbound
@@ -156,7 +156,7 @@ def test_a_user_whose_schemas_were_made_for_him_needs_no_right_to_make_any_but_t
     own: Own, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    monkeypatch.setenv(instance.STORAGE_VARIABLE, "")
+    monkeypatch.setenv(DAGSTER_VARIABLE, "")
     for extension in ("ltree", "pg_trgm", "vector"):
         own.superuser(f"CREATE EXTENSION {extension}")
     own.superuser(f"ALTER DATABASE {own.name} OWNER TO postgres; GRANT ALL ON SCHEMA public TO {own.user}")

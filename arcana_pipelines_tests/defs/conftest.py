@@ -32,8 +32,8 @@ def installed(acme: Harness, monkeypatch: pytest.MonkeyPatch, instance: dg.Dagst
     return acme
 
 
-def dies_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Workspace) -> None:
-    """Leave a run as it is found when its process was killed while it held the workspace's lock."""
+def dies_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Workspace | None) -> None:
+    """Leave a run as it is found when its process was killed while it held the workspace's lock, or worked for all."""
     with at_work(instance, run, workspace):
         noted = instance.get_run_by_id(run.run_id)
         assert noted is not None

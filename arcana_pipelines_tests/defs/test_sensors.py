@@ -9,13 +9,16 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.storage.runs.schema import RunsTable
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.config import sync_config
-from arcana_pipelines.defs.jobs import FILL_JOB
+from arcana_pipelines.defs.failed_runs import failed_runs
+from arcana_pipelines.defs.jobs import FILL_JOB, MAINTENANCE_JOB, tags_of
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
+from arcana_pipelines.defs.runs import Home
 from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import index_builds, source_changes, target_deliveries, workspace_registry
 from arcana_pipelines.errors import TokenRevoked, WrongUse
@@ -221,6 +224,57 @@ def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not
         assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
     _tick(workspace_registry, instance)
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
+def test_a_run_of_no_workspace_whose_process_is_gone_is_noticed_and_a_living_one_is_not(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.defs.runs.GRACE", dt.timedelta())
+    monkeypatch.setattr("arcana_pipelines.defs.runs.SECOND_LOOK_SECONDS", 0.0)
+    runs: list[str] = []
+
+    def tick_meanwhile(*_: object) -> tuple[list[str], list[str]]:
+        (run,) = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        _tick(workspace_registry, instance)
+        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+        runs.append(run.run_id)
+        return [], []
+
+    monkeypatch.setattr("arcana_pipelines.defs.maintenance.keep_partitions", tick_meanwhile)
+    job = build_defs().resolve_job_def(MAINTENANCE_JOB)
+    ended = job.execute_in_process(instance=instance)
+    assert ended.success and runs == [ended.run_id]
+    killed = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags_of(MAINTENANCE_JOB))
+    dies_at_work(instance, killed, None)
+    _tick(workspace_registry, instance)
+    assert instance.get_run_by_id(killed.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+    (failed,) = failed_runs(instance, {}, Home(None, frozenset()))
+    assert (failed.workspace, failed.purpose) == ("", MAINTENANCE_JOB) and "no sign of life" in failed.message
+
+
+def test_runs_of_before_the_servers_files_were_restored_are_ended_in_words_and_later_ones_go_on(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(job: str, status: dg.DagsterRunStatus) -> str:
+        return instance.create_run_for_job(build_defs().resolve_job_def(job), status=status).run_id
+
+    def status_of(run_id: str) -> dg.DagsterRunStatus:
+        return instance.get_run_by_id(run_id).status  # type: ignore[union-attr]
+
+    started, not_started = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
+    before = [run("sync_workspace", started), run(MAINTENANCE_JOB, started)]
+    waiting = run("sync_workspace", not_started)
+    moment = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        connection.execute(RunsTable.update().values(update_timestamp=moment - dt.timedelta(hours=1)))
+    after = run(MAINTENANCE_JOB, started)
+    monkeypatch.setattr("arcana_pipelines.defs.sensors.restored_at", lambda connection: moment)
+    for _ in range(2):
+        _tick(workspace_registry, instance)
+        assert [status_of(each) for each in before] == [dg.DagsterRunStatus.CANCELED] * 2
+        assert (status_of(waiting), status_of(after)) == (not_started, started)
+    (said,) = [entry.message for entry in instance.all_logs(before[0], of_type=dg.DagsterEventType.PIPELINE_CANCELED)]
+    assert "when the backup was made" in str(said)
 
 
 def test_a_run_through_dagster_reports_its_counters(installed: Harness, instance: dg.DagsterInstance) -> None:

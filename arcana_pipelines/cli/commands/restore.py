@@ -18,7 +18,8 @@ from arcana_pipelines.cli.place_of_backups import from_option, place_or
 from arcana_pipelines.cli.progress import counted
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import InvalidSetting, WrongUse
+from arcana_pipelines.home import room_in
 from arcana_pipelines.indexes.targets.targets import all_targets
 from arcana_pipelines.pipeline.targets import compare_all
 from arcana_pipelines.settings import load_settings
@@ -94,16 +95,16 @@ def command(
             settings, place_or(place, settings, "--from"), backup_id, at=moment, with_files=not without_files, tell=tell
         )
     with closing(Database(settings)) as database:
-        _end_runs(database)
+        notes = [*done.notes, *_end_runs(database)]
         compared = _pause(database) if as_copy else _repair(database, not as_json)
     if as_json:
-        print_json({**done.as_dict(), "targets": compared})
+        print_json({**done.as_dict(), "notes": notes, "targets": compared})
         return
     say(
         "Restored [bold]{}[/bold] of {} with {} files in {} s", done.manifest.backup_id, local_time(done.at),
         f"{done.files:,}", f"{done.seconds:.1f}",
     )  # fmt: skip
-    for note in done.notes:
+    for note in notes:
         say("[yellow]{}[/yellow]", note)
     for each in compared:
         told = f"could not be compared: {each['error']}" if each["error"] else "is equal, or is filled again"
@@ -112,7 +113,7 @@ def command(
         say("{} files are not in the backup: the next sync fetches them from the source.", done.files_missing)
     if done.secrets:
         say("Secrets are in no backup. Set these again: {}", ", ".join(done.secrets))
-    say("The settings of then are in {}, to take from it what fits.", settings.home / SETTINGS)
+    say("The settings of then are in {}, to take from it what fits.", room_in(settings.home) / SETTINGS)
 
 
 def _one(place: str, slug: str, backup_id: str | None, as_json: bool) -> None:
@@ -128,15 +129,21 @@ def _one(place: str, slug: str, backup_id: str | None, as_json: bool) -> None:
         )  # fmt: skip
 
 
-def _end_runs(database: Database) -> None:
-    """What was at work when the backup was made is not, here; Dagster would tell of it as failed in some minutes."""
-    from arcana_pipelines.defs.instance import check_home, is_own_home, open_instance
+def _end_runs(database: Database) -> list[str]:
+    """What was at work when the backup was made is not, here; Dagster would tell of it as failed in some minutes.
+
+    Returns why it was not done, as where a `dagster.yaml` that was restored needs what is not here.
+    """
+    from arcana_pipelines.defs.instance import keeps_runs_here, open_instance
     from arcana_pipelines.defs.runs import cancel_restored
 
-    # The runs of another Dagster are in no backup.
-    if is_own_home(check_home(database.settings), database.settings):
-        with open_instance(database) as instance:
-            cancel_restored(instance)
+    try:
+        if keeps_runs_here(database.settings):
+            with open_instance(database) as instance:
+                cancel_restored(instance)
+    except InvalidSetting as error:
+        return [str(error)]
+    return []
 
 
 def _repair(database: Database, wanted: bool) -> list[dict[str, Any]]:
