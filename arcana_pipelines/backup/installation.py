@@ -1,4 +1,6 @@
-"""What an installation has beside its database and its files: settings, which are kept without any secret."""
+"""What an installation has beside its database and its files: settings, which are kept without any secret, and what the
+operator has made of `dagster.yaml`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from arcana_pipelines.backup import dagster_file
 from arcana_pipelines.backup.vault import Part, PartWriter, Vault
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import scalars
@@ -21,9 +24,11 @@ _TOKENS = "SELECT DISTINCT credential_ref FROM workspace WHERE credential_ref IS
 
 
 def write(vault: Vault, folder: str, settings: Settings, connection: Connection) -> Part:
-    """Keep what is set: values of settings, and the names alone of secrets."""
+    """Keep what is set: values of settings, and the names alone of secrets; and a `dagster.yaml` that was changed."""
     with PartWriter(vault, folder, PART) as writer:
-        writer.write(json.dumps(described(settings, scalars(connection, _TOKENS))).encode())
+        said = described(settings, scalars(connection, _TOKENS))
+        file = dagster_file.changed(settings, vault.is_encrypted)
+        writer.write(json.dumps({**said, "dagster_yaml": file}).encode())
     return writer.part
 
 

@@ -31,6 +31,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import RestoreFailed, RestoreRefused
 from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
+from arcana_pipelines.home import room_in
 from arcana_pipelines.workspaces.workspaces import storage_path
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def _copy_builds(there: Database, database: Database, builds: list[int]) -> None
         environment = environment_for(database.address)
     except Unusable as error:
         raise RestoreFailed(f"The builds could not be restored: {error}.") from None
-    home = database.settings.home
+    home = room_in(database.settings.home)
     with tempfile.NamedTemporaryFile(dir=home) as file, tempfile.NamedTemporaryFile("w", dir=home) as listed:
         common = ["--no-password", "--no-owner", "--no-acl"]
         dump = [reading.path, *common, "--format=custom", "--compress=0", *tables, f"--file={file.name}"]

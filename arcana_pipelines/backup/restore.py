@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from arcana_pipelines.backup import installation, logical, manifest, objects, physical, wal
+from arcana_pipelines.backup import dagster_file, installation, logical, manifest, objects, physical, wal
 from arcana_pipelines.backup.manifest import Manifest
 from arcana_pipelines.backup.vault import Vault, open_vault
 from arcana_pipelines.backup.verify import require_whole
@@ -29,7 +29,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import DatabaseUnreachable, RestoreFailed, RestoreRefused
 from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.registry import open_file_store
-from arcana_pipelines.home import being_restored, is_unfinished, make_home
+from arcana_pipelines.home import being_restored, is_unfinished, make_home, room_in
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces.workspaces import list_all, storage_path
 
@@ -155,7 +155,7 @@ def restore(
         said = json.loads(b"".join(vault.read(chosen.folder, chosen.parts[installation.PART])))
         target = _into_home(settings) if settings.database_url is None else _into_database(settings, chosen)
         with target as database:
-            work = _Work(vault, chosen, settings, database.settings.home, tell, at, changes)
+            work = _Work(vault, chosen, settings, room_in(settings.home), tell, at, changes)
             if chosen.kind == "logical":
                 _database(work, database)
             else:
@@ -166,7 +166,9 @@ def restore(
                 _files(work, database)
             _folders(database)
             work.notes += _open_keys(database)
-            (settings.home / SETTINGS).write_text(installation.as_env_file(said), encoding="utf-8")
+            (room_in(settings.home) / SETTINGS).write_text(installation.as_env_file(said), encoding="utf-8")
+            if (file := said.get("dagster_yaml")) is not None and (note := dagster_file.put_back(file, settings)):
+                work.notes.append(note)
     return Restored(
         chosen, at or chosen.at, work.files, work.files_missing, installation.missing_secrets(said),
         [*work.notes, *_keys(chosen, settings)], time.monotonic() - started,

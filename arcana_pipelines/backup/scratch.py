@@ -1,4 +1,4 @@
-"""A backup in a server of its own, below the home, for a while."""
+"""A backup in a server of its own, below the home (`room_in`), for a while."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from arcana_pipelines.backup.restore import Restored, restore
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.home import room_in
 from arcana_pipelines.settings import Settings
 
 _FOLDER = "drills"
@@ -28,7 +29,7 @@ def restored(
     Raises:
         ArcanaError: it cannot be restored (see `restore`).
     """
-    folder = settings.home / _FOLDER
+    folder = room_in(settings.home) / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _clear(folder)
     scratch = folder / secrets.token_hex(4)

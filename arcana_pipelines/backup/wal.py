@@ -30,6 +30,7 @@ from arcana_pipelines.backup.vault import Vault
 from arcana_pipelines.db.client_programs import Unusable, environment_for, find_program, run_quietly
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import BackupDamaged, BackupFailed, BackupRefused, RestoreRefused
+from arcana_pipelines.home import room_in
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def ship(vault: Vault, database: Database) -> Shipped:
         BackupRefused: another server with the same history ships into the place.
     """
     address = physical.address_for(database)
-    folder = database.settings.home / WAITING
+    folder = room_in(database.settings.home) / WAITING
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder), physical.connected(address) as connection:
         _keep(connection)
