@@ -25,6 +25,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # What a span may say besides for whom it was.
 ATTRIBUTES = frozenset(
     {"arcana.mode", "arcana.purpose", "arcana.kind", "arcana.ranking", "arcana.hits", "arcana.texts", "arcana.index"}
+    | {"arcana.pages", "arcana.chunks"}
     | {"http.request.method", "http.route", "http.response.status_code", "error.type"}
 )
 
@@ -85,11 +86,15 @@ def end() -> None:
 
 
 @contextmanager
-def span(name: str, caller: Mapping[str, str] | None = None, **attributes: Value) -> Iterator[Callable[..., None]]:
+def span(
+    name: str, caller: Mapping[str, str] | None = None, since: int | None = None, **attributes: Value
+) -> Iterator[Callable[..., None]]:
     """Time what is done inside; yields what sets more attributes. Names in them have `_` for a dot.
 
     Args:
-        caller: headers of a request, whose trace goes on here where it has one (https://www.w3.org/TR/trace-context/).
+        caller: headers of a request, or what `told` says in another process: that trace goes on here, where it has one
+            (https://www.w3.org/TR/trace-context/).
+        since: it began then (nanoseconds, as `time.time_ns` has them); None: now.
     """
     if _tracer is None:
         yield _nothing
@@ -98,7 +103,7 @@ def span(name: str, caller: Mapping[str, str] | None = None, **attributes: Value
 
     known = {f"arcana.{key}": value for key, value in context.now().items()} | _named(attributes)
     with _tracer.start_as_current_span(
-        name, context=_parent(caller), attributes=known, record_exception=False, set_status_on_exception=False
+        name, _parent(caller), attributes=known, start_time=since, record_exception=False, set_status_on_exception=False
     ) as made:
         try:
             yield lambda **more: made.set_attributes(_named(more))
@@ -136,6 +141,16 @@ def carried() -> Callable[[], None]:
         of_otel.attach(held)
 
     return adopt
+
+
+def told() -> dict[str, str]:
+    """What makes spans of another process parts of the one that is open here, given there as their `caller`."""
+    headers: dict[str, str] = {}
+    if _tracer is not None:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(headers)
+    return headers
 
 
 def ids() -> dict[str, str]:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
+from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
 from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
@@ -104,6 +105,7 @@ class Follower:
             "settings": _plain(self._session.settings.model_dump()),
             "workspace": self._session.workspace.slug,
             "run": self._session.lease.run,
+            "trace": traces.told(),
         }
         # Not as arguments or variables: what stands there, other processes can read.
         with suppress(BrokenPipeError):

@@ -1,8 +1,9 @@
 """What makes pages searchable while others are still being read: a process of its own, of the same run.
 
 `pipeline.follow` starts it, and says on its standard input in one line of JSON for what: settings, workspace and
-run. It tells on its standard output what each slice did, a line of JSON each. After the line `all is read` it goes on
-until nothing is left, and ends. When its input ends, whoever started it is gone, and it ends at once.
+run, and of which trace. It tells on its standard output what each slice did, a line of JSON each. After the line
+`all is read` it goes on until nothing is left, and ends. When its input ends, whoever started it is gone, and it ends
+at once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.observing import traces
+from arcana_pipelines.observing.traces import span
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import stage_chunks
 from arcana_pipelines.pipeline.document_content import process_slice
@@ -64,20 +67,23 @@ def index_slice(session: Session, limit: int) -> Slice:
     Raises:
         ArcanaError: see the stages. What they have committed is kept, and the stages of the run go on from there.
     """
-    connection, generation = session.connection, session.generation
+    connection, generation, began = session.connection, session.generation, time.time_ns()
     did = process_slice(connection, generation, limit)
     if not did.processed:
         return Slice()
-    stage_chunks(connection, session.workspace.workspace_id)
-    embedded = embed_missing(
-        connection,
-        generation,
-        session.open_embedder,
-        session.settings.batch_size,
-        PricingPolicy.of(session.settings),
-    )
-    published = publish(connection, generation, gate=session.gate, finishes=False)
-    return Slice(did.processed, published.published, embedded.computed + embedded.passages)
+    with span("index a slice", since=began, pages=did.processed) as say:
+        stage_chunks(connection, session.workspace.workspace_id)
+        embedded = embed_missing(
+            connection,
+            generation,
+            session.open_embedder,
+            session.settings.batch_size,
+            PricingPolicy.of(session.settings),
+        )
+        published = publish(connection, generation, gate=session.gate, finishes=False)
+        done = Slice(did.processed, published.published, embedded.computed + embedded.passages)
+        say(chunks=done.chunks, texts=done.embedded)
+    return done
 
 
 def next_limit(limit: int, pages: int, seconds: float, before: tuple[int, float] = (0, 0.0)) -> int:
@@ -101,7 +107,11 @@ def main() -> int:
     threading.Thread(target=_listen, args=(lines, all_is_read), daemon=True).start()
     database = Database(Settings(**told["settings"]))
     try:
-        with workspace_session(database, told["workspace"], run=told["run"]) as session:
+        traces.start_if_asked("follower")
+        with (
+            workspace_session(database, told["workspace"], run=told["run"]) as session,
+            span("follow the reading", caller=told["trace"]),
+        ):
             threading.Thread(target=_deliver, args=(database, session.workspace.workspace_id), daemon=True).start()
             limit, before, is_last = SLICE, (0, 0.0), False
             while not is_last:

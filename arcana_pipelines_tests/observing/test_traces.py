@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 from uuid import UUID, uuid4
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from arcana_pipelines.errors import SourceError, WrongUse
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.observing import traces
 from arcana_pipelines.observing.context import working_for
 from arcana_pipelines.observing.traces import span, traced
-from arcana_pipelines.testing.http_server import Answer, AnsweringServer, Request
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.observing.collector import Collector
 from arcana_pipelines_tests.observing.lines import Lines
 from arcana_pipelines_tests.observing.spans import Spans
 
@@ -107,21 +105,6 @@ def test_nothing_is_traced_until_a_collector_is_named(handbook: Harness, monkeyp
     assert traces.ids() == {} and traces._tracer is None
 
 
-class Collector(AnsweringServer):
-    """Takes OTLP over HTTP, as a collector does."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        super().__init__()
-
-    def answer(self, request: Request) -> Answer:
-        assert request.target == "/v1/traces"
-        sent = ExportTraceServiceRequest.FromString(gzip.decompress(request.body))
-        scopes = [scope for resource in sent.resource_spans for scope in resource.scope_spans]
-        self.names += [each.name for scope in scopes for each in scope.spans]
-        return Answer(200, b"")
-
-
 def test_finished_spans_are_sent_to_the_collector_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
     with Collector() as collector:
         monkeypatch.setenv(traces.ENDPOINT, collector.address)
@@ -130,7 +113,7 @@ def test_finished_spans_are_sent_to_the_collector_that_the_environment_names(mon
         with span("sync"), span("rag_indexes"):
             pass
         traces.end()
-        assert collector.names == ["rag_indexes", "sync"]
+        assert [each.name for each in collector.spans] == ["rag_indexes", "sync"]
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

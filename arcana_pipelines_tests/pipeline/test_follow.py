@@ -31,6 +31,7 @@ from arcana_pipelines.indexes.lifecycle import create_index
 from arcana_pipelines.indexes.targets.targets import add_target
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
+from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline import (
     cutting,
     document_content,
@@ -50,6 +51,7 @@ from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.openai_server import EmbeddingServer
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.observing.collector import Collector
 from arcana_pipelines_tests.pipeline.test_killed_at_commits import commits_of, killed_after, registered, stored
 from arcana_pipelines_tests.pipeline.test_passages import rows_touched
 from arcana_pipelines_tests.pipeline.world_machine import end_if_it_hangs, in_haste
@@ -120,6 +122,28 @@ def test_what_was_read_is_found_before_all_is_read_and_the_end_is_the_same(
         assert {**plain.sync(), "workspace": "followed"} == report
     assert followed.checksum() == plain.checksum()
     followed.assert_matches_world()
+
+
+def test_slices_of_the_other_process_are_parts_of_the_reading_in_its_trace(
+    slow: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collector() as collector:
+        monkeypatch.setenv(traces.ENDPOINT, collector.address)
+        traces.start_if_asked("test")
+        try:
+            slow.sync()
+        finally:
+            traces.end()
+    (reading,), (following,) = collector.named("read pages"), collector.named("follow the reading")
+    slices = collector.named("index a slice")
+    assert following.service == "arcana-follower" and following.parent_id == reading.span_id
+    assert {each.parent_id for each in slices} == {following.span_id}
+    assert {each.trace_id for each in (*slices, following)} == {reading.trace_id}
+    assert sum(int(each.attributes["arcana.pages"]) for each in slices) == len(slow.world.visible_pages())
+    for each in slices:
+        assert each.attributes["arcana.workspace"] == "acme" and each.nanoseconds > 0
+        assert each.attributes["arcana.chunks"] and each.attributes["arcana.texts"]
+        assert each.attributes["arcana.run"] == reading.attributes["arcana.run"]
 
 
 def test_targets_hear_of_what_was_read_while_others_are_read(slow: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
