@@ -122,9 +122,45 @@ def upgrade(
 
 
 def grant_reads(database: Database) -> None:
-    """Let the roles that search, where there are some, read what they may."""
+    """Let the roles that search, where there are some, read what they may.
+
+    Rules for rows are made under a lock that no search passes, so this waits as a migration does (`upgrade`).
+
+    Raises:
+        DatabaseBusy: a table was in use all the time.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not _granted(database, give_up):
+        time.sleep(PAUSE_SECONDS)
+
+
+def _granted(database: Database, give_up: float) -> bool:
+    """Grant all of it in one transaction; False: a table is in use, and nothing was granted."""
     with database.connection() as connection:
-        grant_to_readers(connection)
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}")
+                grant_to_readers(connection)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            _tell_of_use(error, give_up)
+            return False
+    return True
+
+
+def _tell_of_use(error: psycopg.Error, give_up: float) -> None:
+    """Say that a table is in use.
+
+    Raises:
+        DatabaseBusy: it has been for so long that this is given up (`give_up`, a time of `time.monotonic`).
+    """
+    said = " ".join(str(error).split())
+    if time.monotonic() > give_up:
+        raise DatabaseBusy(
+            f"The schema cannot be changed: others have used a table of it for {PATIENCE_SECONDS / 60:.0f} "
+            f"minutes without an end ({said}). Stop what runs, or end what hangs: `SELECT pid, state, query, "
+            "pg_blocking_pids(pid) FROM pg_stat_activity` shows it. Nothing was changed."
+        ) from error
+    log.warning("a table is in use (%s); searches go on, and the change begins again", said)
 
 
 def downgrade(
@@ -255,20 +291,13 @@ def _tried(
             run()
             connection.commit()
         except OperationalError as error:
-            said = " ".join(str(error.orig).split())
             if isinstance(error.orig, psycopg.errors.QueryCanceled) and statement_seconds is not None:
                 raise DatabaseBusy(
                     f"A statement of the migration took more than {statement_seconds:g} seconds. Nothing was changed."
                 ) from error
             if not isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
                 raise
-            if time.monotonic() > give_up:
-                raise DatabaseBusy(
-                    f"The schema cannot be changed: others have used a table of it for {PATIENCE_SECONDS / 60:.0f} "
-                    f"minutes without an end ({said}). Stop what runs, or end what hangs: `SELECT pid, state, query, "
-                    "pg_blocking_pids(pid) FROM pg_stat_activity` shows it. Nothing was changed."
-                ) from error
-            log.warning("a table is in use (%s); searches go on, and the migration begins again", said)
+            _tell_of_use(error.orig, give_up)
             return False
     return True
 

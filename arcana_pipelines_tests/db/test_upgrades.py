@@ -151,6 +151,26 @@ class TestSearchesGoOn:
         upgrading.join()
         assert schema.current_revision(old.database) == schema.newest_revision()
 
+    def test_rules_for_rows_wait_as_migrations_do(self, old: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        database = old.database
+        schema.upgrade(database)
+        policies = "SELECT count(*) FROM pg_policy WHERE polname = 'of_company'"
+        monkeypatch.setattr(schema, "PAUSE_SECONDS", 0.01)
+        has_waited = threading.Event()
+        monkeypatch.setattr(schema.log, "warning", lambda *said: has_waited.set())
+        with database.connection() as connection:
+            before = scalar(connection, policies)
+            connection.execute("DROP POLICY of_company ON document")
+        granting = threading.Thread(target=schema.grant_reads, args=[database])
+        with database.own_connection() as other, other.transaction():
+            other.execute("SELECT FROM document")
+            granting.start()
+            assert has_waited.wait(60)
+            assert old.search("How many days of vacation?", k=1)
+        granting.join()
+        with database.connection() as connection:
+            assert scalar(connection, policies) == before > 1
+
     def test_a_table_that_is_never_free_ends_it_in_a_sentence(
         self, old: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
