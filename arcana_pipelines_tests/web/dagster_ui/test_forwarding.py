@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import socket
+import threading
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -157,7 +158,8 @@ class TestBack:
         dagster.answers[PAGE] = PlainTextResponse("there", headers=theirs)
         answer = program.get(PAGE)
         assert answer.text == "there" and answer.headers["etag"] == '"1"'
-        assert answer.headers.get_list("content-security-policy") == [CSP, "frame-ancestors 'none'"]
+        theirs_first, ours, unframed = answer.headers.get_list("content-security-policy")
+        assert (theirs_first, unframed) == (CSP, "frame-ancestors 'none'") and ours.startswith("default-src 'self' ")
         assert (answer.headers["x-frame-options"], answer.headers["cache-control"]) == ("DENY", "no-store")
         assert answer.headers["x-content-type-options"] == "nosniff"
         kept = {"etag", "content-security-policy", "cache-control", "x-frame-options"}
@@ -215,6 +217,21 @@ class TestBack:
         dagster.answers[PAGE] = answer
         with pytest.raises(httpx.RemoteProtocolError), program.stream("GET", PAGE) as stream:
             assert b"".join(stream.iter_raw()) == b"half"
+
+    def test_is_asked_for_no_longer_than_somebody_waits_for_it(self, program: httpx.Client, dagster: Dagster) -> None:
+        is_over = threading.Event()
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            is_over.set()
+
+        dagster.answers[PAGE] = answer
+        with program.stream("GET", PAGE) as stream:
+            assert next(stream.iter_raw()) == b"first"
+        assert is_over.wait(30)
 
     @pytest.mark.parametrize("to", ["{0}/dagster/", "/dagster/", "/dagster/a?b=c#d", "../dagster/assets?x=1"])
     def test_come_redirects_within_it(self, program: httpx.Client, dagster: Dagster, to: str) -> None:

@@ -21,6 +21,7 @@ from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import served
 from arcana_pipelines_tests.web.dagster_ui.conftest import new_key
 from arcana_pipelines_tests.web.dagster_ui.dagster import GRAPHQL
+from arcana_pipelines_tests.web.people.chromium import browser, find_chromium
 
 pytestmark = [pytest.mark.long, pytest.mark.e2e]
 
@@ -83,3 +84,22 @@ def test_it_has_its_pages_its_files_its_operations_and_its_subscriptions(acme: H
             stream.send(json.dumps({"type": "stop", "id": "2"}))
             stream.send(json.dumps({"type": "connection_terminate"}))
             assert all(json.loads(message)["type"] != "error" for message in stream)
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="NO CHROMIUM: the UI was not looked at in a browser")
+def test_a_browser_logs_in_and_sees_it_and_hears_of_changes(acme: Harness, web_server: str) -> None:
+    with served(acme, dagster_ui_url=web_server) as api, browser() as tab:
+        tab.go(f"{api.url}/dagster/assets")
+        assert tab.run("location.pathname + location.search") == "/log-in?next=%2Fdagster%2Fassets"
+        tab.run("document.querySelector('#key').focus()")
+        tab.type(new_key(api).key)
+        tab.press("Enter")
+        tab.wait("location.pathname === '/dagster/assets' && document.body.innerText.includes('Catalog')")
+        tab.go(f"{api.url}/dagster/runs")
+        tab.wait("document.title.startsWith('Runs')")
+        # Its telemetry is on here, which would have a program of another server's run in the origin of our page.
+        refused = [each for each in tab.errors if "Content Security Policy" in each]
+        assert refused and all("https://dagster.io/oss-telemetry.js" in each for each in refused)
+        assert not [each for each in tab.errors if "WebSocket" in each]
+        tab.go(f"{api.url}/")
+        assert tab.run("document.querySelector('nav a[href=\"/dagster/\"]').innerText") == "Runs (Dagster)"
