@@ -72,6 +72,17 @@ def test_everything_that_a_service_mounts_from_here_is_tracked(compose: dict[str
     assert mounted and set(mounted) <= set(tracked)
 
 
+def test_no_secret_stands_in_the_arguments_of_a_process(compose: dict[str, Any]) -> None:
+    commands = [
+        (name, str(given))
+        for name, service in compose["services"].items()
+        for given in (service.get("command"), service.get("healthcheck", {}).get("test"))
+    ]
+    commands.append(("postgres-init.sh", (ROOT / "deploy" / "postgres-init.sh").read_text(encoding="utf-8")))
+    secret = re.compile(r"\$\{?\w*(PASSWORD|TOKEN|KEY|SECRET|SALT|_URL)\b")
+    assert {name for name, command in commands if secret.search(command)} == set()
+
+
 def test_what_runs_holds_no_tools_of_tests_and_builds() -> None:
     locks = {
         name: dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))

@@ -1,8 +1,12 @@
 -- Once, by the database's superuser, in our database: the user who keeps Dagster's tables, and reads nothing of ours.
 --
---   psql -v ON_ERROR_STOP=1 -v owner=arcana -v password=… -d arcana -f deploy/postgres-dagster.sql
+--   ARCANA_DAGSTER_DB_PASSWORD=… psql -v ON_ERROR_STOP=1 -v owner=arcana -d arcana -f deploy/postgres-dagster.sql
 --
 -- `owner` is who owns the database and makes the tables (`arcana db upgrade`): arcana, or arcana_owner where arcana acts as that.
+\if :{?password}
+\else
+  \getenv password ARCANA_DAGSTER_DB_PASSWORD
+\endif
 CREATE ROLE arcana_dagster LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
 SELECT format('GRANT CONNECT ON DATABASE %I TO arcana_dagster', current_database()) \gexec
 CREATE SCHEMA IF NOT EXISTS dagster AUTHORIZATION :"owner";

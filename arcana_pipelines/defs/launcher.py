@@ -26,6 +26,9 @@ from arcana_pipelines.settings import LauncherSettings, is_ours, load_launcher_s
 
 # As long as `run_monitoring: max_runtime_seconds` lets a run go on: until then Redis hands it to nobody else.
 LONGEST_RUN_SECONDS = 43_200
+# How long an answer of the broker is waited for.
+BROKER_SECONDS = 10
+_RESULTS = "arcana_pipelines.defs.celery_results:Results"
 # Of this machine: containers have their own, and read no file `.env`.
 _NOT_HANDED_ON = frozenset(
     {"ARCANA_HOME", "ARCANA_FROM_ENV_FILE", *(name.upper() for name in LauncherSettings.model_fields)}
@@ -115,7 +118,7 @@ def _celery(settings: LauncherSettings) -> tuple[str, dict[str, Any]]:
     url = settings.celery_broker_url.get_secret_value()
     return "dagster_celery.launcher.CeleryRunLauncher", {
         "broker": url,
-        "backend": url,
+        "backend": f"{_RESULTS}+{url}",
         "config_source": celery_config(),
     }
 
@@ -130,10 +133,16 @@ def celery_config() -> dict[str, Any]:
         "broker_transport_options": {
             "visibility_timeout": LONGEST_RUN_SECONDS,
             "socket_connect_timeout": 5,
+            # One that stands still, or that is gone without a word, keeps no other run from being handed over.
+            "socket_timeout": BROKER_SECONDS,
             # A link that was cut is noticed by who waits for runs within a minute, and not never.
             "socket_keepalive": True,
             "socket_keepalive_options": {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3},
         },
+        # A broker that is started again is waited for.
+        "task_publish_retry_policy": {"max_retries": 4, "interval_start": 0, "interval_step": 2, "interval_max": 5},
+        "redis_socket_connect_timeout": 5,
+        "redis_socket_timeout": BROKER_SECONDS,
         "broker_connection_retry_on_startup": True,
     }
 

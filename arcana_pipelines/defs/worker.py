@@ -9,17 +9,23 @@ https://docs.celeryq.dev/en/stable/userguide/workers.html
 from __future__ import annotations
 
 import importlib
+import logging
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.query import scalar
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.defs.instance import open_instance
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.plugins import optional
 
+log = logging.getLogger(__name__)
+
 DEFINITIONS = "arcana_pipelines.definitions"
+_NAMESPACE = 7270066  # of the advisory locks of runs
 
 
 def work(database: Database, runs: int, queues: Sequence[str], name: str, is_ready: Callable[[], None]) -> int:
@@ -58,7 +64,6 @@ def _app(database: Database, is_ready: Callable[[], None]) -> Any:
         from celery.signals import worker_process_init, worker_ready
         from dagster_celery.launcher import CeleryRunLauncher
         from dagster_celery.make_app import make_app
-        from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
     with open_instance(database) as instance:
         launcher = instance.run_launcher
     if not isinstance(launcher, CeleryRunLauncher):
@@ -69,11 +74,38 @@ def _app(database: Database, is_ready: Callable[[], None]) -> Any:
     app: Any = make_app(launcher.app_args())  # type: ignore[no-untyped-call]
     # Lines are written as LOG_FORMAT says, and each once.
     app.conf.worker_hijack_root_logger = app.conf.worker_redirect_stdouts = False
-    create_execute_job_task(app)
-    create_resume_job_task(app)
+    add_tasks(app, database)
     worker_process_init.connect(_may_have_children)
     worker_ready.connect(lambda **_: is_ready(), weak=False)
     return app
+
+
+def add_tasks(app: Any, database: Database) -> Any:
+    """Add what carries a run out, and what takes one up again; returns the first of them.
+
+    A broker hands a run out twice after its link was cut, or when somebody says so who can write there. Dagster refuses
+    one that has begun; of two that begin at once both would sync, as processes of one run that share its lease.
+    """
+    from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
+
+    tasks = create_execute_job_task(app), create_resume_job_task(app)
+    for task in tasks:
+        task.run = partial(_once, database, task.run)
+    return tasks[0]
+
+
+def _once(database: Database, carry_out: Callable[[Any], int], *given: Any, **named: Any) -> int:
+    """Carry a run out unless another process does, on whatever machine: for so long a lock of the database is its."""
+    from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+    from dagster._serdes import unpack_value
+
+    (packed,) = (*given, *named.values())
+    run_id = unpack_value(packed, as_type=(ExecuteRunArgs, ResumeRunArgs)).run_id
+    with database.own_connection() as connection:
+        if not scalar(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))", [run_id, _NAMESPACE]):
+            log.warning("run %s was handed out twice: another process carries it out", run_id)
+            return 0
+        return carry_out(packed)
 
 
 def _may_have_children(**_: object) -> None:

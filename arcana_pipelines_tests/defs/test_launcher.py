@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from celery import Celery
+from celery.result import AsyncResult
 from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
+from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_docker import DockerRunLauncher
 from pydantic import SecretStr
 
+from arcana_pipelines.defs import launcher as launchers
 from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.defs.launcher import launcher_of, make_launcher
 from arcana_pipelines.defs.launcher_check import looked_at
@@ -78,6 +83,43 @@ def test_what_a_launcher_does_not_take_is_told_by_name_and_without_its_value() -
     with pytest.raises(InvalidSetting, match="'colour' is not a setting") as caught:
         make_launcher(LauncherSettings(run_launcher="docker"), {"colour": "a-password", "network": ["a-password"]})
     assert "'run_launcher.config.network' has to be" in str(caught.value) and "a-password" not in str(caught.value)
+
+
+class TestBroker:
+    """What the daemon asks of it when it starts a run."""
+
+    @pytest.fixture
+    def daemon(self, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Celery:
+        """Celery, as the daemon has it; it waits less long."""
+        monkeypatch.setattr(launchers, "BROKER_SECONDS", 0.2)
+        settings = LauncherSettings(run_launcher="celery", celery_broker_url=SecretStr(valkey.url))
+        launcher = make_launcher(settings, {})
+        assert isinstance(launcher, CeleryRunLauncher)
+        launcher.celery.conf.task_publish_retry = False
+        return launcher.celery
+
+    def hand_over(self, daemon: Celery) -> AsyncResult[int]:
+        """What `launch_run` does with Celery."""
+        return daemon.send_task(TASK_EXECUTE_JOB_NAME, (None,), queue="dagster")
+
+    def test_nobody_listens_for_what_becomes_of_a_run_and_its_state_is_told(
+        self, daemon: Celery, valkey: Valkey
+    ) -> None:
+        run = self.hand_over(daemon)
+        assert run.state == "PENDING" and valkey.client().llen("dagster") == 1
+        assert valkey.client().pubsub_channels() == []
+        daemon.backend.store_result(run.id, 0, "SUCCESS")
+        assert daemon.AsyncResult(run.id).state == "SUCCESS"
+
+    def test_one_that_stands_still_keeps_no_other_run_waiting(self, daemon: Celery, valkey: Valkey) -> None:
+        self.hand_over(daemon)
+        valkey.stop()
+        with ThreadPoolExecutor(2) as threads:
+            sent = threads.submit(self.hand_over, daemon)
+            looked = threads.submit(lambda: daemon.AsyncResult("of another").state)
+            errors = sent.exception(30), looked.exception(30)
+        valkey.go_on()
+        assert [type(error).__name__ for error in errors] == ["OperationalError", "TimeoutError"]
 
 
 def test_a_run_elsewhere_gets_our_variables_and_tokens_and_nothing_of_this_machine(

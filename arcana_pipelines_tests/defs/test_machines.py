@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -12,13 +13,15 @@ from celery import Celery
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import pack_value
-from dagster_celery.tasks import create_execute_job_task
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.names import EMBEDDING_POOL
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
+from arcana_pipelines.defs.worker import add_tasks
 from arcana_pipelines.indexes.lifecycle import rebuild_index
+from arcana_pipelines.settings import load_settings
 from arcana_pipelines.workspaces.lease import EXPIRES, workspace_lease
 from arcana_pipelines.workspaces.workspaces import find
 from arcana_pipelines_tests.defs.conftest import dies_at_work
@@ -62,10 +65,20 @@ def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
 
 def delivered(instance: dg.DagsterInstance, run_id: str) -> None:
     """Carry out Celery's task for a run, as a worker does that gets it from the broker."""
+    assert task_of_worker().apply((message_for(instance, run_id),)).successful()
+
+
+def task_of_worker() -> Any:
+    """What a worker of the installation does with a message."""
+    return add_tasks(Celery(set_as_current=False), Database(load_settings()))
+
+
+def message_for(instance: dg.DagsterInstance, run_id: str) -> Any:
+    """What the daemon sends for a run."""
     run = instance.get_run_by_id(run_id)
     assert run is not None and run.job_code_origin is not None
     arguments = ExecuteRunArgs(job_origin=run.job_code_origin, run_id=run_id, instance_ref=instance.get_ref())
-    assert create_execute_job_task(Celery()).apply((pack_value(arguments),)).successful()
+    return pack_value(arguments)
 
 
 def asked_for(instance: dg.DagsterInstance, sensor: dg.SensorDefinition = workspace_registry) -> list[dg.RunRequest]:
@@ -117,6 +130,26 @@ def test_a_worker_carries_out_a_run_and_one_that_gets_the_same_again_does_nothin
     assert status_of(instance, run_id) is SUCCESS
     assert (installed.checksum(), installed.rows("SELECT count(*) FROM sync_generation")) == before
     assert installed.server.requests == []
+
+
+def test_a_run_that_is_handed_out_twice_at_once_is_carried_out_once(
+    installed: Harness, instance: dg.DagsterInstance, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, task = run(dg.DagsterRunStatus.STARTING), task_of_worker()
+    message = message_for(instance, run_id)
+    begun = []
+
+    def begin(*_: Any, **__: Any) -> int:
+        begun.append(run_id)
+        if len(begun) == 1:  # the broker hands it out again before Dagster knows that it has begun
+            assert task.apply((), {"execute_job_args_packed": message}).successful()
+        return 0
+
+    monkeypatch.setattr("dagster_celery.tasks._execute_run_command_body", begin)
+    assert task.apply((message,)).successful()
+    assert begun == [run_id]
+    delivered(instance, run_id)  # and again when that has ended, as of any other run
+    assert begun == [run_id, run_id]
 
 
 def test_a_run_that_was_failed_meanwhile_is_not_carried_out_when_the_broker_hands_it_out_late(

@@ -38,10 +38,11 @@ def empty(arcana_server: DatabaseServer) -> Iterator[str]:
     with psycopg.connect(arcana_server.address(DATABASE, SUPERUSER), autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {OWNER} LOGIN")  # type: ignore[arg-type]
         connection.execute(f"CREATE DATABASE {NAME} OWNER {OWNER} TEMPLATE template0")  # type: ignore[arg-type]
-        told = ("-v", "ON_ERROR_STOP=1", "-v", f"owner={OWNER}", "-v", "password=it's secret")
+        told = ("-v", "ON_ERROR_STOP=1", "-v", f"owner={OWNER}")
         file = ROOT / "deploy" / "postgres-dagster.sql"
         command = [programs() / "psql", *told, "-d", arcana_server.address(NAME, SUPERUSER), "-f", file]
-        subprocess.run(command, check=True, capture_output=True, env={"PATH": os.environ["PATH"]})
+        environment = {"PATH": os.environ["PATH"], "ARCANA_DAGSTER_DB_PASSWORD": "it's secret"}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
         yield NAME
         connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")  # type: ignore[arg-type]
         connection.execute("DROP ROLE arcana_dagster")
