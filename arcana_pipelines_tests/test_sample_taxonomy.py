@@ -11,7 +11,8 @@ from arcana_pipelines.cli.sample_taxonomy import FILE, VERSION, add_sample_taxon
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.taxonomy.exchange.csv_file import read_csv
 from arcana_pipelines.taxonomy.nodes import GivenNode
-from arcana_pipelines.taxonomy.versions import active_version, store_draft, versions
+from arcana_pipelines.taxonomy.stored_versions import active_version, versions
+from arcana_pipelines.taxonomy.versions import store_draft
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import Workspace

@@ -19,7 +19,7 @@ from index_build import installation, met
 from machine import print_machine
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.taxonomy import carry, versions
+from arcana_pipelines.taxonomy import carry, stored_versions, versions
 from arcana_pipelines.taxonomy.nodes import GivenNode
 from arcana_pipelines_tests.taxonomy.grown import Grown
 from arcana_pipelines_tests.taxonomy.library import Library, assign_at_random, is_balanced
@@ -103,7 +103,7 @@ def killed(database: Database, library: Library, version: str) -> None:
         if child == 0:
             _die_in(Database(database.settings), library, version, batch)
         _, status = os.waitpid(child, 0)
-        state = versions.find_version(library.connection, library.workspace_id, version).state
+        state = stored_versions.find_version(library.connection, library.workspace_id, version).state
         where = f"batch {batch}" if batch is not None else "the release"
         print(f"killed by {os.WTERMSIG(status)} in {where}: {counted(library, version)} rows, {state}")
 

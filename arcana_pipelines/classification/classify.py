@@ -31,7 +31,7 @@ from arcana_pipelines.indexes.builds import DEFAULT_INDEX, Build, builds_of
 from arcana_pipelines.taxonomy.by_properties import give_missing, settle_unknown_paths
 from arcana_pipelines.taxonomy.counts import TopicCounts, topic_counts
 from arcana_pipelines.taxonomy.nodes import Node
-from arcana_pipelines.taxonomy.versions import active_version, hold_active, nodes_of
+from arcana_pipelines.taxonomy.stored_versions import active_version, hold_active, nodes_of
 
 if TYPE_CHECKING:
     from arcana_pipelines.classification.nearest import Suggestion, Topics

@@ -25,7 +25,7 @@ from arcana_pipelines.errors import CursorRefused, TopicDecided, UnknownTaxonomy
 from arcana_pipelines.retrieval.filters import Limits
 from arcana_pipelines.retrieval.within import within
 from arcana_pipelines.taxonomy.labels import Path, spell_path
-from arcana_pipelines.taxonomy.versions import active_version, hold_active
+from arcana_pipelines.taxonomy.stored_versions import active_version, hold_active
 
 load_sql = statements_beside(__file__)
 

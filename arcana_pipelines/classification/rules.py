@@ -20,7 +20,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownTaxonomyVersion, WrongUse
 from arcana_pipelines.taxonomy.labels import Path
 from arcana_pipelines.taxonomy.rule_topics import RuleTopic, rule_topics
-from arcana_pipelines.taxonomy.versions import active_version, hold_active
+from arcana_pipelines.taxonomy.stored_versions import active_version, hold_active
 
 load_sql = statements_beside(__file__)
 

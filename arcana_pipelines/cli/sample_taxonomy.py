@@ -13,7 +13,8 @@ from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.taxonomy.exchange.csv_file import read_csv
 from arcana_pipelines.taxonomy.labels import read_path
 from arcana_pipelines.taxonomy.lookup import lookup
-from arcana_pipelines.taxonomy.versions import promote, store_draft, versions
+from arcana_pipelines.taxonomy.stored_versions import versions
+from arcana_pipelines.taxonomy.versions import promote, store_draft
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 FILE = Path(demo.__file__).parent / "taxonomy.csv"

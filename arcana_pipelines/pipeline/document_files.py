@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import psycopg
 
@@ -38,7 +38,6 @@ from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
 from arcana_pipelines.files.parsing.registry import Options, parser_key
 from arcana_pipelines.files.stores.protocol import FileStore
 from arcana_pipelines.files.stores.registry import open_file_store, prefix_of
-from arcana_pipelines.files.text import FileText, written
 from arcana_pipelines.files.transcript_key import transcript_key
 from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters, FileWork
@@ -50,6 +49,9 @@ from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.pipeline.stored_bytes import bytes_of, is_allowed, put_bytes
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.sources.protocol import FetchedPage, Mode
+
+if TYPE_CHECKING:
+    from arcana_pipelines.files.text import FileText
 
 log = logging.getLogger(__name__)
 
@@ -392,6 +394,7 @@ def _parse(session: Session, store: FileStore, parsers: Mapping[str, str], repor
 def _read(session: Session, store: FileStore, file: FileToParse) -> _Read:
     """Read bytes in a process of their own. Called in a thread of its own, without the database."""
     from arcana_pipelines.files.parsing.run import read_file
+    from arcana_pipelines.files.text import written
 
     began = time.monotonic()
     kind = FileKind(file.kind)

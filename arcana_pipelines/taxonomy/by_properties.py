@@ -21,7 +21,7 @@ from arcana_pipelines.taxonomy.brought import Said, as_path, said_by
 from arcana_pipelines.taxonomy.giving import GivenReport, Plan, write_plan
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup, slug_of
-from arcana_pipelines.taxonomy.versions import hold_active
+from arcana_pipelines.taxonomy.stored_versions import hold_active
 
 load_sql = statements_beside(__file__)
 

@@ -18,19 +18,14 @@ from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.taxonomy.mistakes import Mistakes
 from arcana_pipelines.taxonomy.near import near
 from arcana_pipelines.taxonomy.nodes import Change, Draft, GivenNode, Named, Node
+from arcana_pipelines.taxonomy.stored_versions import is_name
 
 load_sql = statements_beside(__file__)
 
 _NODES_A_STATEMENT = 5_000
 # From so many nodes on, the planner's statistics of the table are another's.
 _MANY_NODES = 1_000
-_NAME = re.compile("[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _NUMBERED = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})")
-
-
-def is_name(version: str) -> bool:
-    """Whether it can be a version's name: 1 to 64 letters, digits and `. + _ -`."""
-    return _NAME.fullmatch(version) is not None
 
 
 def require_name(version: str) -> None:

@@ -21,7 +21,7 @@ from arcana_pipelines.errors import UnknownDocument
 from arcana_pipelines.taxonomy.giving import Plan, write_plan
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup, no_active_version
-from arcana_pipelines.taxonomy.versions import hold_active
+from arcana_pipelines.taxonomy.stored_versions import hold_active
 
 load_sql = statements_beside(__file__)
 

@@ -11,7 +11,8 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.taxonomy.labels import Path
 from arcana_pipelines.taxonomy.lookup import not_found
 from arcana_pipelines.taxonomy.nodes import Change, Kind, Node
-from arcana_pipelines.taxonomy.versions import differences, find_version, nodes_of
+from arcana_pipelines.taxonomy.stored_versions import find_version, nodes_of
+from arcana_pipelines.taxonomy.versions import differences
 
 load_sql = statements_beside(__file__)
 

@@ -14,7 +14,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
-from arcana_pipelines.taxonomy.versions import hold_active
+from arcana_pipelines.taxonomy.stored_versions import hold_active
 
 load_sql = statements_beside(__file__)
 

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from arcana_pipelines.audit.record import record
@@ -24,9 +22,17 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import TaxonomyRefused, UnknownTaxonomyVersion
 from arcana_pipelines.taxonomy import carry, drafts
 from arcana_pipelines.taxonomy.carry import Way
-from arcana_pipelines.taxonomy.nodes import Change, GivenNode, Node
+from arcana_pipelines.taxonomy.nodes import Change, GivenNode
 from arcana_pipelines.taxonomy.reports import DraftReport, PromotionReport, RollbackReport, details, with_carried
 from arcana_pipelines.taxonomy.rule_topics import rule_topics
+from arcana_pipelines.taxonomy.stored_versions import (
+    Version,
+    active_version,
+    find_version,
+    nodes_of,
+    version_named,
+    versions,
+)
 from arcana_pipelines.taxonomy.texts import TextCounts, texts_changed
 from arcana_pipelines.taxonomy.tree import compared, make_tree
 
@@ -36,32 +42,6 @@ log = logging.getLogger(__name__)
 
 _NAMESPACE = 7270044  # the first half of the advisory lock's key; the other is the workspace
 _LOCK = "%s, hashtext(%s)"
-_COLUMNS = "version, ordinal, state, based_on, source, note, nodes, created_at, released_at, activated_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of a taxonomy.
-
-    Attributes:
-        version: its name: `1.0.0`.
-        ordinal: its place in the order in which versions were made.
-        based_on: the version that was active when it was imported; None: none was.
-        nodes: how many it has.
-        released_at: when it became active first.
-        activated_at: when it became active last.
-    """
-
-    version: str
-    ordinal: int
-    state: Literal["draft", "active", "retired"]
-    based_on: str | None
-    source: str
-    note: str | None
-    nodes: int
-    created_at: datetime
-    released_at: datetime | None
-    activated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,80 +53,6 @@ class _NodeCounts:
     merged: int
     split: int
     retired: int
-
-
-def versions(connection: Connection, workspace_id: UUID) -> list[Version]:
-    """All versions, the oldest first."""
-    return query.rows(
-        connection,
-        Version,
-        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s ORDER BY ordinal",
-        [workspace_id],
-    )
-
-
-def find_version(connection: Connection, workspace_id: UUID, version: str) -> Version:
-    """A version by its name.
-
-    Raises:
-        UnknownTaxonomyVersion: there is none.
-    """
-    found = _found(connection, workspace_id, version)
-    if found is None:
-        there = versions(connection, workspace_id)
-        more = f" and {len(there) - 10:,} older ones" if len(there) > 10 else ""
-        names = ", ".join(each.version for each in there[-10:]) + more
-        raise UnknownTaxonomyVersion(
-            f"The taxonomy has no version {version[:64]!a}. "
-            + (f"There are: {names}." if names else "There is none yet: `arcana taxonomy import` makes one.")
-        )
-    return found
-
-
-def active_version(connection: Connection, workspace_id: UUID) -> Version | None:
-    """The version that counts now; None: the workspace has no taxonomy."""
-    return query.find(
-        connection,
-        Version,
-        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND state = 'active'",
-        [workspace_id],
-    )
-
-
-def hold_active(connection: Connection, workspace_id: UUID) -> Version | None:
-    """The version that counts, which stays so until the caller's transaction ends. Who assigns topics asks this first.
-
-    None: the workspace has no taxonomy.
-    """
-    # One row at a time is active: a wait for a promotion ends with the row that was, which is not found any more.
-    while active_version(connection, workspace_id) is not None:
-        held = query.find(
-            connection,
-            Version,
-            f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND state = 'active' FOR SHARE",
-            [workspace_id],
-        )
-        if held is not None:
-            return held
-    return None
-
-
-def nodes_of(connection: Connection, workspace_id: UUID, version: str) -> list[Node]:
-    """The nodes of a version, from the top, each behind what is above it.
-
-    Raises:
-        UnknownTaxonomyVersion: there is none.
-    """
-    find_version(connection, workspace_id, version)
-    rows = connection.execute(
-        "SELECT node_id, parent_id, label, canonical_path, definition, synonyms, labels, external_ref, confidence, "
-        "lft, rgt FROM taxonomy_nodes WHERE workspace_id = %s AND version = %s ORDER BY lft",
-        [workspace_id, version],
-    )
-    return [
-        Node(node_id, parent_id, label, tuple(path), definition, tuple(synonyms), *others)
-        for node_id, parent_id, label, path, definition, synonyms, *others in rows
-    ]
 
 
 def differences(connection: Connection, workspace_id: UUID, old: str, new: str) -> list[Change]:
@@ -183,7 +89,7 @@ def store_draft(
         active = active_version(connection, workspace_id)
         before = nodes_of(connection, workspace_id, active.version) if active is not None else []
         version = version or drafts.next_name([each.version for each in versions(connection, workspace_id)])
-        draft_before = _found(connection, workspace_id, version)
+        draft_before = version_named(connection, workspace_id, version)
         earlier = (
             {} if draft_before is None else {n.path: n.node_id for n in nodes_of(connection, workspace_id, version)}
         )
@@ -389,17 +295,6 @@ def _alone(connection: Connection, workspace_id: UUID) -> Iterator[None]:
     finally:
         with ending(connection):
             connection.execute(f"SELECT pg_advisory_unlock({_LOCK})", key)
-
-
-def _found(connection: Connection, workspace_id: UUID, version: str) -> Version | None:
-    if not drafts.is_name(version):  # PostgreSQL knows no NUL
-        return None
-    return query.find(
-        connection,
-        Version,
-        f"SELECT {_COLUMNS} FROM taxonomy_version WHERE workspace_id = %s AND version = %s",
-        [workspace_id, version],
-    )
 
 
 def _require_follows(new: Version, active: Version | None) -> None:

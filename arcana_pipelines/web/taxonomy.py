@@ -24,8 +24,8 @@ from arcana_pipelines.taxonomy.given import assign, topics_of, unassign
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
 from arcana_pipelines.taxonomy.lookup import lookup, no_active_version
 from arcana_pipelines.taxonomy.named import texts_of
+from arcana_pipelines.taxonomy.stored_versions import Version, active_version, find_version, versions
 from arcana_pipelines.taxonomy.topics import one_topic
-from arcana_pipelines.taxonomy.versions import Version, active_version, find_version, versions
 from arcana_pipelines.web import examples
 from arcana_pipelines.web.documents import DocumentNamed
 from arcana_pipelines.web.etags import Seen, tagged

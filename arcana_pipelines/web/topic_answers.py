@@ -16,7 +16,7 @@ from arcana_pipelines.retrieval.shown import safe_address, shown
 from arcana_pipelines.taxonomy.counts import TopicCounts
 from arcana_pipelines.taxonomy.given import Assignment
 from arcana_pipelines.taxonomy.labels import spell_path
-from arcana_pipelines.taxonomy.versions import Version
+from arcana_pipelines.taxonomy.stored_versions import Version
 
 Origin = Literal["given", "person", "rule", "nearest", "default"]
 

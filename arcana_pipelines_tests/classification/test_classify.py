@@ -22,7 +22,7 @@ from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval.filters import Filters
 from arcana_pipelines.taxonomy.counts import TopicCounts
 from arcana_pipelines.taxonomy.nodes import GivenNode, Node
-from arcana_pipelines.taxonomy.versions import hold_active
+from arcana_pipelines.taxonomy.stored_versions import hold_active
 from arcana_pipelines_tests.classification.handbook import TOPICS, Handbook, WordEmbedder
 
 

@@ -12,7 +12,7 @@ from arcana_pipelines.files.kinds import FileKind, kind_of
 from arcana_pipelines.files.parsing import languages, ocr
 from arcana_pipelines.files.parsing.blocks import NOWHERE
 from arcana_pipelines.files.parsing.protocol import Reason, Unreadable
-from arcana_pipelines.files.parsing.registry import PARSERS, WITHOUT, Options, Parser, parser_key
+from arcana_pipelines.files.parsing.registry import PARSERS, WITHOUT, Options, Parser, missing_of, parser_key
 from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines_tests.files.sayings import shared
 from arcana_pipelines_tests.files.small_pdfs import add, lines, pdf, text, written
@@ -110,9 +110,11 @@ class TestKindsWithoutAParser:
         assert (raised.value.reason, raised.value.detail) == WITHOUT[kind]
 
     def test_what_is_not_installed_is_named_with_what_to_install(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
     ) -> None:
         monkeypatch.setattr("arcana_pipelines.files.parsing.registry.find_spec", lambda name: None)
+        missing_of.cache_clear()
+        request.addfinalizer(missing_of.cache_clear)
         path = pdf(tmp_path / "a.pdf", text(50, 700, "x"))
         with (
             pytest.raises(Unreadable, match=r"pypdfium2.*arcana-pipelines\[files\]") as raised,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.query import scalar, scalars
-from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy import stored_versions, versions
 from arcana_pipelines.taxonomy.nodes import GivenNode
 from arcana_pipelines.taxonomy.reports import DraftReport, PromotionReport, RollbackReport
 from arcana_pipelines.taxonomy.tree import Named, read_path, spell_path
@@ -65,7 +65,7 @@ class Library:
         return versions.roll_back(self.connection, self.workspace_id, to)
 
     def active(self) -> str | None:
-        found = versions.active_version(self.connection, self.workspace_id)
+        found = stored_versions.active_version(self.connection, self.workspace_id)
         return found.version if found is not None else None
 
     def node(self, path: str, version: str | None = None) -> UUID:

@@ -14,7 +14,7 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import TaxonomyRefused, UnknownTaxonomyVersion
-from arcana_pipelines.taxonomy import carry, drafts, versions
+from arcana_pipelines.taxonomy import carry, drafts, stored_versions, versions
 from arcana_pipelines.taxonomy.tree import Change
 from arcana_pipelines_tests.taxonomy.library import Library, row, spelled
 
@@ -26,7 +26,7 @@ def library(database: Database) -> Iterator[Library]:
 
 
 def named(library: Library) -> dict[str, str]:
-    return {each.version: each.state for each in versions.versions(library.connection, library.workspace_id)}
+    return {each.version: each.state for each in stored_versions.versions(library.connection, library.workspace_id)}
 
 
 # Drafts
@@ -69,11 +69,11 @@ def test_a_draft_is_stored_whole(library: Library) -> None:
         note="the first",
     )
     assert (report.version, report.based_on, report.nodes, report.changes) == ("1.0.0", None, 2, {"add": 2})
-    (stored,) = versions.versions(library.connection, library.workspace_id)
+    (stored,) = stored_versions.versions(library.connection, library.workspace_id)
     assert (stored.state, stored.ordinal, stored.nodes, stored.source, stored.note) == (
         "draft", 1, 2, "file.csv", "the first",
     )  # fmt: skip
-    top, below = versions.nodes_of(library.connection, library.workspace_id, "1.0.0")
+    top, below = stored_versions.nodes_of(library.connection, library.workspace_id, "1.0.0")
     assert (top.definition, top.synonyms, top.labels) == (
         'Machines "that"\nthink\\', ("ML", "기계 학습"), {"ko": "인공지능"},
     )  # fmt: skip
@@ -87,9 +87,9 @@ def test_a_draft_is_replaced_by_another_import_and_its_nodes_keep_their_ids(libr
     ids = {path: library.node(path, "1.0.0") for path in ("AI", "Law")}
     library.draft("Law", "AI", "AI/RAG", version="1.0.0")
     assert {path: library.node(path, "1.0.0") for path in ("AI", "Law")} == ids
-    nodes = versions.nodes_of(library.connection, library.workspace_id, "1.0.0")
+    nodes = stored_versions.nodes_of(library.connection, library.workspace_id, "1.0.0")
     assert [(node.path, node.lft) for node in nodes] == [(("Law",), 1), (("AI",), 2), (("AI", "RAG"), 3)]
-    (stored,) = versions.versions(library.connection, library.workspace_id)
+    (stored,) = stored_versions.versions(library.connection, library.workspace_id)
     assert (stored.ordinal, stored.nodes) == (1, 3)
 
 
@@ -172,20 +172,20 @@ def test_a_version_of_a_name_that_cannot_be_is_not_there(library: Library) -> No
     library.release("AI")
     for name in ("1.0.0\0", "\ud800", "1.0.0 ", ""):
         with pytest.raises(UnknownTaxonomyVersion, match=r"There are: 1\.0\.0"):
-            versions.find_version(library.connection, library.workspace_id, name)
+            stored_versions.find_version(library.connection, library.workspace_id, name)
 
 
 def test_a_refused_draft_changes_nothing(library: Library) -> None:
     library.draft("AI")
     with pytest.raises(TaxonomyRefused, match="row 1 has the same path"):
         library.draft("Law", "Law", version="1.0.0")
-    assert spelled(versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == ["AI"]
+    assert spelled(stored_versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == ["AI"]
 
 
 def test_a_large_draft_is_stored(library: Library) -> None:
     rows = [f"Topic {number}" for number in range(6_000)]
     assert library.draft(*rows).nodes == 6_000
-    assert len(versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == 6_000
+    assert len(stored_versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == 6_000
 
 
 def test_a_draft_can_be_dropped(library: Library) -> None:
@@ -203,7 +203,7 @@ def test_what_was_released_stays_as_it_is(library: Library) -> None:
         library.draft("Law", version="1.0.0")
     with pytest.raises(psycopg.errors.RestrictViolation, match="its nodes stay"):
         library.connection.execute("UPDATE taxonomy_nodes SET label = 'Law'")
-    assert spelled(versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == ["AI"]
+    assert spelled(stored_versions.nodes_of(library.connection, library.workspace_id, "1.0.0")) == ["AI"]
 
 
 # Looking
@@ -211,7 +211,7 @@ def test_what_was_released_stays_as_it_is(library: Library) -> None:
 
 def test_an_unknown_version_is_told_with_those_there_are(library: Library) -> None:
     with pytest.raises(UnknownTaxonomyVersion, match=r"no version '9.0.0'. There is none yet"):
-        versions.nodes_of(library.connection, library.workspace_id, "9.0.0")
+        stored_versions.nodes_of(library.connection, library.workspace_id, "9.0.0")
     library.release("AI")
     library.draft("AI")
     with pytest.raises(UnknownTaxonomyVersion, match=r"no version '9.0.0'. There are: 1.0.0, 1.1.0"):
@@ -235,8 +235,8 @@ def test_any_two_versions_are_compared(library: Library) -> None:
 
 
 def test_a_workspace_without_a_taxonomy_has_no_active_version(library: Library) -> None:
-    assert versions.active_version(library.connection, library.workspace_id) is None
-    assert versions.hold_active(library.connection, library.workspace_id) is None
+    assert stored_versions.active_version(library.connection, library.workspace_id) is None
+    assert stored_versions.hold_active(library.connection, library.workspace_id) is None
 
 
 # Promoting
@@ -250,7 +250,7 @@ def test_one_version_is_active(library: Library) -> None:
     report = library.release("AI", "Law")
     assert (report.before, report.added, report.same) == ("1.0.0", 1, 1)
     assert named(library) == {"1.0.0": "retired", "1.1.0": "active"}
-    first, second = versions.versions(library.connection, library.workspace_id)
+    first, second = stored_versions.versions(library.connection, library.workspace_id)
     assert first.released_at is not None and second.activated_at is not None
     assert first.released_at < second.activated_at
     assert library.audited() == [
@@ -437,7 +437,7 @@ def test_who_assigns_topics_holds_the_active_version_until_it_is_done(library: L
     library.draft("A", "B")
     with ThreadPoolExecutor(1) as pool, closing(database.connect()) as writer:
         with writer.transaction():
-            held = versions.hold_active(writer, library.workspace_id)
+            held = stored_versions.hold_active(writer, library.workspace_id)
             assert held is not None and held.version == "1.0.0"
             promoting = pool.submit(library.promote, "1.1.0")
             while not _waits_for(writer):
@@ -460,7 +460,7 @@ def test_who_waits_for_a_promotion_gets_the_version_that_it_made_active(library:
 
         def held() -> str | None:
             with writer.transaction():
-                version = versions.hold_active(writer, library.workspace_id)
+                version = stored_versions.hold_active(writer, library.workspace_id)
                 return version.version if version is not None else None
 
         with promoting.transaction():

@@ -12,7 +12,7 @@ import pytest
 from arcana_pipelines.classification.review import Verdict, decide
 from arcana_pipelines.classification.review import load_sql as review_sql
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy import stored_versions
 from arcana_pipelines.taxonomy.given import assign, unassign
 from arcana_pipelines.taxonomy.giving import Plan, write_plan
 from arcana_pipelines.taxonomy.labels import spell_path
@@ -38,7 +38,7 @@ class Workspace:
     def nodes(self) -> list[Node]:
         active = self.library.active()
         assert active is not None
-        return versions.nodes_of(self.library.connection, self.library.workspace_id, active)
+        return stored_versions.nodes_of(self.library.connection, self.library.workspace_id, active)
 
     def node(self, number: int) -> Node:
         return self.nodes[number % len(self.nodes)]
@@ -91,7 +91,7 @@ class Workspace:
         elif how == "back" and active != "1.0.0":
             self.library.roll_back()
         elif how == "again":
-            known = versions.versions(self.library.connection, self.library.workspace_id)
+            known = stored_versions.versions(self.library.connection, self.library.workspace_id)
             if after := [each.version for each in known if each.based_on == active]:
                 self.library.promote(after[number % len(after)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 
 from arcana_pipelines.files.kinds import FileKind
@@ -86,8 +87,9 @@ def parser_of(kind: FileKind) -> Parser | None:
     return next((parser for parser in PARSERS if kind in parser.kinds), None)
 
 
+@cache
 def missing_of(parser: Parser) -> tuple[str, ...]:
-    """Which modules of a parser are not installed. They are found, not imported."""
+    """Which modules of a parser are not installed. They are found, not imported, and once in a process."""
     return tuple(name for name in (*parser.needs, parser.module) if find_spec(name) is None)
 
 

@@ -12,8 +12,8 @@ from arcana_pipelines.retrieval.shown import shown
 from arcana_pipelines.taxonomy.labels import spell_path
 from arcana_pipelines.taxonomy.lookup import lookup
 from arcana_pipelines.taxonomy.named import named_in
+from arcana_pipelines.taxonomy.stored_versions import active_version
 from arcana_pipelines.taxonomy.topics import asked_topic
-from arcana_pipelines.taxonomy.versions import active_version
 from arcana_pipelines.web.people.asked import Asked
 from arcana_pipelines.web.people.languages import Language
 

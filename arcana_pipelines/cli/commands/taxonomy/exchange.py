@@ -29,7 +29,8 @@ from arcana_pipelines.taxonomy.exchange.notion import read_database, read_pages
 from arcana_pipelines.taxonomy.exchange.rows import Imported
 from arcana_pipelines.taxonomy.exchange.rows import named as first_of
 from arcana_pipelines.taxonomy.reports import DraftReport
-from arcana_pipelines.taxonomy.versions import nodes_of, store_draft
+from arcana_pipelines.taxonomy.stored_versions import nodes_of
+from arcana_pipelines.taxonomy.versions import store_draft
 
 _FILE = click.Path(path_type=Path)
 _ONE = "Say what to read: a file, --from-page PAGE or --from-database TITLE, and one of them."

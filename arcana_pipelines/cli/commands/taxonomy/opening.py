@@ -13,7 +13,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.taxonomy.labels import Path, spell_path
 from arcana_pipelines.taxonomy.lookup import no_active_version
-from arcana_pipelines.taxonomy.versions import active_version, versions
+from arcana_pipelines.taxonomy.stored_versions import active_version, versions
 from arcana_pipelines.workspaces import workspaces
 
 MOST_NAMED = 10

@@ -22,7 +22,7 @@ from arcana_pipelines.cli.commands.taxonomy.opening import (
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
-from arcana_pipelines.taxonomy import versions
+from arcana_pipelines.taxonomy import stored_versions, versions
 from arcana_pipelines.taxonomy.carry import OUTCOMES
 from arcana_pipelines.taxonomy.counts import ORIGINS, TopicCounts, UnknownPath, topic_counts, unknown_paths
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
@@ -75,7 +75,7 @@ def show(slug: str, version: str | None, below: str | None, depth: int | None, a
     path = read_path(below) if below is not None else None
     with opened(slug) as (connection, workspace_id):
         version = version_meant(connection, workspace_id, version)
-        state = versions.find_version(connection, workspace_id, version).state
+        state = stored_versions.find_version(connection, workspace_id, version).state
         entries = outline(connection, workspace_id, version, path, depth)
     if as_json:
         print_json({"workspace": slug, "version": version, "state": state, "nodes": [_told(each) for each in entries]})
@@ -128,7 +128,7 @@ def status(slug: str, as_json: bool) -> None:
     For example: arcana taxonomy status handbook
     """
     with opened(slug) as (connection, workspace_id):
-        found = versions.versions(connection, workspace_id)
+        found = stored_versions.versions(connection, workspace_id)
         counts = next(iter(topic_counts(connection, workspace_id)), None)
         settings = settings_of(connection, workspace_id)
         rules = list_rules(connection, workspace_id) if found else []
