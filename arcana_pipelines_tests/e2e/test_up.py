@@ -21,7 +21,7 @@ from arcana_pipelines.cli import output
 from arcana_pipelines.cli.commands import up
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.defs.instance import DAGSTER_YAML
-from arcana_pipelines.multilingual_e5 import loaded, weights
+from arcana_pipelines.multilingual_e5 import loaded, weights_file
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.e2e.conftest import Arcana
 
@@ -86,8 +86,8 @@ class TestTheSampleWorkspaces:
     def test_waits_for_the_weights_of_its_model_and_stops_nothing_else(
         self, arcana: Arcana, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = weights.find_spec
-        monkeypatch.setattr(weights, "find_spec", lambda name: None)
+        found = weights_file.find_spec
+        monkeypatch.setattr(weights_file, "find_spec", lambda name: None)
         loaded._file.cache_clear()
         own: dict[str, str | None] = {"DATABASE_URL": None, "EMBEDDING_PROVIDER": "local"}
         done = started(arcana, **own)
@@ -98,7 +98,7 @@ class TestTheSampleWorkspaces:
         assert added.returncode == 2 and "EMBEDDING_PROVIDER=local-small" in added.stderr
         checked = arcana.here("doctor", **own)
         assert checked.returncode == 1 and checked.stdout.count("EMBEDDING_PROVIDER=local-small") == 2
-        monkeypatch.setattr(weights, "find_spec", found)
+        monkeypatch.setattr(weights_file, "find_spec", found)
         assert started(arcana, DATABASE_URL=None).returncode == 0
         assert slugs(arcana, **own) == ["handbook", "support"]
 

