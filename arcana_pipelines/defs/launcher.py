@@ -161,6 +161,14 @@ def variables_of_runs() -> list[str]:
     return sorted(name for name in os.environ if is_ours(name) and name not in _NOT_HANDED_ON)
 
 
+# What the tag `dagster-k8s/config` of a run may say of its pod: where it is, and how large. Who may start a run could
+# else give it an image, an account, a Secret or a folder of the node.
+_OF_TAGS = {
+    "container_config": {"resources": True},
+    "pod_spec_config": {"node_selector": True, "tolerations": True, "affinity": True},
+}
+
+
 def _kubernetes(settings: LauncherSettings) -> tuple[str, dict[str, Any]]:
     config: dict[str, Any] = {
         "job_namespace": settings.kubernetes_namespace,
@@ -169,6 +177,7 @@ def _kubernetes(settings: LauncherSettings) -> tuple[str, dict[str, Any]]:
         "dagster_home": os.environ.get("DAGSTER_HOME", "/var/lib/arcana/dagster"),
         "env_secrets": settings.env_secrets,
         "env_config_maps": settings.env_config_maps,
+        "only_allow_user_defined_k8s_config_fields": _OF_TAGS,
     }
     if settings.kubernetes_image is not None:
         config["job_image"] = settings.kubernetes_image

@@ -245,6 +245,21 @@ def test_a_runs_tag_changes_nothing_else(cluster: Cluster, dagster: dg.DagsterIn
     assert cluster.jobs == []
 
 
+def test_nor_does_it_where_the_settings_alone_say_how_runs_are_started(
+    cluster: Cluster, served: tuple[Cluster, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = {"module": "arcana_pipelines.defs.launcher", "class": "LauncherOfSetting"}
+    found = {"load_incluster_config": False, "kubeconfig_file": str(served[1])}
+    monkeypatch.setenv("RUN_LAUNCHER", "kubernetes")
+    monkeypatch.setenv("KUBERNETES_NAMESPACE", "arcana")
+    with dg.instance_for_test(overrides={"run_launcher": {**file, "config": found}}) as made:
+        with pytest.raises(Exception, match="violated the allowed list"):
+            _launch(made, {TAG: json.dumps({"pod_spec_config": {"service_account_name": "dagster"}})})
+        assert cluster.jobs == []
+        _launch(made, {TAG: json.dumps({"pod_spec_config": {"node_selector": {"pool": "embedding"}}})})
+        assert cluster.jobs[0]["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "embedding"}
+
+
 def test_a_run_is_looked_at_explained_and_ended_with_the_rights_of_the_role(
     cluster: Cluster, dagster: dg.DagsterInstance
 ) -> None:
