@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -86,8 +86,12 @@ def _are_tags(text: str) -> str:
 
 
 def _is_broker(url: SecretStr) -> SecretStr:
-    if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss"):
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("redis", "rediss"):
         raise ValueError("must be an address that begins with redis:// or rediss://")
+    # Celery would tell its password to whoever answers.
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parse_qs(parts.query):
+        raise ValueError("must end in ?ssl_cert_reqs=required (none: nobody proves who answers)")
     return url
 
 

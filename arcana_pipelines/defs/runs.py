@@ -123,7 +123,8 @@ def run_key(instance: dg.DagsterInstance, slug: str, generation: int, home: Home
         failures += 1
     if failures:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (failures - 1))
-        if dt.datetime.now(dt.UTC) - _ended(records[0]) < pause:
+        # By the clock of the machine that ran it, which may be hours ahead: nobody waits for that.
+        if -_LONGEST_PAUSE < dt.datetime.now(dt.UTC) - _ended(records[0]) < pause:
             return None
     last = records[0].dagster_run.run_id if records else "none"
     return f"{slug}:{generation}:{last}"

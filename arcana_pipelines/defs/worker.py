@@ -59,7 +59,7 @@ def work(database: Database, runs: int, queues: Sequence[str], name: str, is_rea
 
 
 def _app(database: Database, is_ready: Callable[[], None]) -> Any:
-    """Celery's, as the launcher of this machine's instance has it, with the tasks of runs."""
+    """Celery's, as the launcher of this machine's instance has it, with the task of runs."""
     with optional("`arcana worker`", "celery"):
         from celery.signals import worker_process_init, worker_ready
         from dagster_celery.launcher import CeleryRunLauncher
@@ -74,38 +74,37 @@ def _app(database: Database, is_ready: Callable[[], None]) -> Any:
     app: Any = make_app(launcher.app_args())  # type: ignore[no-untyped-call]
     # Lines are written as LOG_FORMAT says, and each once.
     app.conf.worker_hijack_root_logger = app.conf.worker_redirect_stdouts = False
-    add_tasks(app, database)
+    add_task(app, database)
     worker_process_init.connect(_may_have_children)
     worker_ready.connect(lambda **_: is_ready(), weak=False)
     return app
 
 
-def add_tasks(app: Any, database: Database) -> Any:
-    """Add what carries a run out, and what takes one up again; returns the first of them.
+def add_task(app: Any, database: Database) -> Any:
+    """Add what carries a run out, and nothing else that a message could name; returns it.
 
     A broker hands a run out twice after its link was cut, or when somebody says so who can write there. Dagster refuses
-    one that has begun; of two that begin at once both would sync, as processes of one run that share its lease.
+    one that has begun; of two that begin at once both would sync, as processes of one run that share its lease. Its
+    task that goes on with a run that has begun would do the same to one that lives.
     """
-    from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
+    from dagster_celery.tasks import create_execute_job_task
 
-    tasks = create_execute_job_task(app), create_resume_job_task(app)
-    for task in tasks:
-        task.run = partial(_once, database, task.run)
-    return tasks[0]
+    task = create_execute_job_task(app)
+    task.run = partial(_once, database, task.run)
+    return task
 
 
-def _once(database: Database, carry_out: Callable[[Any], int], *given: Any, **named: Any) -> int:
+def _once(database: Database, carry_out: Callable[[Any], int], execute_job_args_packed: Any) -> int:
     """Carry a run out unless another process does, on whatever machine: for so long a lock of the database is its."""
-    from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
+    from dagster._grpc.types import ExecuteRunArgs
     from dagster._serdes import unpack_value
 
-    (packed,) = (*given, *named.values())
-    run_id = unpack_value(packed, as_type=(ExecuteRunArgs, ResumeRunArgs)).run_id
+    run_id = unpack_value(execute_job_args_packed, as_type=ExecuteRunArgs).run_id
     with database.own_connection() as connection:
         if not scalar(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))", [run_id, _NAMESPACE]):
             log.warning("run %s was handed out twice: another process carries it out", run_id)
             return 0
-        return carry_out(packed)
+        return carry_out(execute_job_args_packed)
 
 
 def _may_have_children(**_: object) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import SecretStr
 
@@ -74,7 +74,17 @@ def _by_address(name: str, address: str) -> Iterator[Way]:
     parts = urlsplit(address)
     if parts.hostname and parts.scheme in _INSTEAD:
         instead = _INSTEAD[parts.scheme]
-        yield Way(name, parts.hostname, instead is None, instead)
+        yield Way(name, parts.hostname, instead is None, instead or _unproven(parts))
+
+
+def _unproven(parts: SplitResult) -> str | None:
+    """What to set where an address says that nobody has to prove who answers; None: it does not."""
+    said = {name: values[-1].lower().removeprefix("cert_") for name, values in parse_qs(parts.query).items()}
+    if parts.scheme == "rediss" and (mode := said.get("ssl_cert_reqs", "required")) != "required":
+        return f"ssl_cert_reqs=required (it is {mode})"
+    if parts.scheme == "rediss" and said.get("ssl_check_hostname", "true") in ("0", "f", "false", "n", "no"):
+        return "ssl_check_hostname=true"
+    return None
 
 
 def _to_postgres(name: str, address: str) -> Iterator[Way]:

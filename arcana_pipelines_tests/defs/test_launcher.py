@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -158,6 +159,20 @@ class TestSettings:
         with pytest.raises(InvalidSetting, match="CELERY_BROKER_URL: must be an address that begins") as caught:
             load_launcher_settings()
         assert "a-password" not in str(caught.value)
+
+    def test_a_broker_by_tls_says_who_has_to_prove_that_it_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        address = "rediss://:a-password@broker.internal:6379/0"
+        monkeypatch.setenv("CELERY_BROKER_URL", address)
+        with pytest.raises(InvalidSetting, match=r"CELERY_BROKER_URL: must end in \?ssl_cert_reqs=required") as caught:
+            load_launcher_settings()
+        assert "a-password" not in str(caught.value)
+        monkeypatch.setenv("CELERY_BROKER_URL", f"{address}?ssl_cert_reqs=required")
+        monkeypatch.setenv("RUN_LAUNCHER", "celery")
+        launcher = make_launcher(load_launcher_settings(), {})
+        assert isinstance(launcher, CeleryRunLauncher)
+        celery = launcher.celery
+        assert celery.connection_for_write().ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        assert celery.backend.connparams["ssl_cert_reqs"] is ssl.CERT_REQUIRED
 
     @pytest.mark.parametrize("launcher", ["docker", "kubernetes", "celery"])
     def test_the_embedded_server_is_refused_in_one_sentence(

@@ -13,13 +13,14 @@ from celery import Celery
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import pack_value
+from dagster_celery.make_app import make_app
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
 from arcana_pipelines.defs.names import EMBEDDING_POOL
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.sensors import index_builds, source_changes, workspace_registry
-from arcana_pipelines.defs.worker import add_tasks
+from arcana_pipelines.defs.worker import add_task
 from arcana_pipelines.indexes.lifecycle import rebuild_index
 from arcana_pipelines.settings import load_settings
 from arcana_pipelines.workspaces.lease import EXPIRES, workspace_lease
@@ -70,7 +71,7 @@ def delivered(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def task_of_worker() -> Any:
     """What a worker of the installation does with a message."""
-    return add_tasks(Celery(set_as_current=False), Database(load_settings()))
+    return add_task(Celery(set_as_current=False), Database(load_settings()))
 
 
 def message_for(instance: dg.DagsterInstance, run_id: str) -> Any:
@@ -150,6 +151,16 @@ def test_a_run_that_is_handed_out_twice_at_once_is_carried_out_once(
     assert begun == [run_id]
     delivered(instance, run_id)  # and again when that has ended, as of any other run
     assert begun == [run_id, run_id]
+
+
+def test_a_message_names_a_run_and_nothing_else_that_a_worker_does(
+    installed: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("celery._state._on_app_finalizers", set())  # tasks of other tests are every app's
+    app = make_app({"set_as_current": False})
+    add_task(app, installed.database)
+    assert {name for name in app.tasks if not name.startswith("celery.")} == {"execute_job"}
+    assert list(app.conf.accept_content) == ["json"] and not app.conf.worker_pool_restarts
 
 
 def test_a_run_that_was_failed_meanwhile_is_not_carried_out_when_the_broker_hands_it_out_late(

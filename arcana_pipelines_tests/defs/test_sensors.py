@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.test_utils import freeze_time
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.build import build_defs
@@ -204,6 +205,19 @@ def test_a_failed_workspace_pauses_before_it_is_tried_again(installed: Harness, 
         execute(instance, "acme", sync_config(Mode.FULL))
     installed.world.tokens |= tokens
     assert _requested(_tick(workspace_registry, instance)) == []
+
+
+def test_a_machine_whose_clock_is_hours_ahead_makes_nobody_wait_for_them(
+    installed: Harness, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    run = instance.create_run_for_job(
+        build_defs().resolve_job_def("sync_workspace"), status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": "acme"},
+    )  # fmt: skip
+    with freeze_time(dt.datetime.now(dt.UTC) + dt.timedelta(hours=3)):
+        instance.report_run_failed(run)
+    assert _requested(_tick(workspace_registry, instance)) == ["acme"]
 
 
 def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not(
