@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.settings import load_ui_settings
-from arcana_pipelines.ui.address import PREFIX
+from arcana_pipelines.ui.address import PREFIX, is_of_ui
 from arcana_pipelines.ui.guard import Guard
 
 _MAKE = "create_app_from_workspace_process_context"
@@ -30,7 +30,7 @@ class WithPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See `WithPrefix`."""
         app = self._app
-        if scope["type"] != "lifespan" and (scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")):
+        if scope["type"] != "lifespan" and is_of_ui(scope["path"]):
             app = self._below = self._below or self._make()
         await app(scope, receive, send)
 

@@ -14,6 +14,11 @@ _WRITTEN = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/%-]*")
 _IN_SEGMENT = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
+def is_of_ui(path: str) -> bool:
+    """Whether a path, as a server has decoded it, is for the UI to answer; with a page or with a refusal."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
 def is_below(path: str) -> bool:
     """Whether a path, as it is written in an address, is one of the UI's, whoever reads it.
 

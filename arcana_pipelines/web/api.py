@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -20,12 +20,12 @@ from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.retrieval.limits import LONGEST_CURSOR, LONGEST_QUERY
 from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.ui.address import is_of_ui
 from arcana_pipelines.web import webhooks
 from arcana_pipelines.web.administration import Administration, add_administration
 from arcana_pipelines.web.assistants import add_assistants, assistants
 from arcana_pipelines.web.bodies import LimitedBodies
 from arcana_pipelines.web.conversations import add_conversations
-from arcana_pipelines.web.dagster_ui.routes import DagsterUi, add_dagster_ui, is_of_ui
 from arcana_pipelines.web.documents import add_documents
 from arcana_pipelines.web.events import Events, add_events
 from arcana_pipelines.web.feedback import add_feedback
@@ -91,7 +91,7 @@ def make_api(
         metrics.watch_replica(reads.replica)
     searches = Searches(database, gate, caches, reads)
     mcp = assistants(database, gate, searches, reads)
-    ui: DagsterUi | None = None
+    ui_running: AbstractAsyncContextManager[None] = nullcontext()
     files = ExitStack()
     # A bucket that hangs is not waited for: the threads are those of searches, too.
     store = files.enter_context(open_file_store(database.settings, hurried_seconds=FILE_SECONDS))
@@ -104,7 +104,7 @@ def make_api(
         limiter.total_tokens = settings.database_pool_size + settings.database_max_overflow
         async with (
             reads.running(), uses.running(), searched.running(), health.running(), mcp.session_manager.run(),
-            nullcontext() if ui is None else ui.running(),
+            ui_running,
         ):  # fmt: skip
             await events.begin()
             yield
@@ -122,7 +122,7 @@ def make_api(
     app.add_middleware(
         LimitedBodies,
         most=LARGEST_BODY,
-        is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope) or is_of_ui(scope),
+        is_free=lambda scope: scope["path"] == webhooks.PATH or is_upload(scope) or is_of_ui(scope["path"]),
     )
     app.add_middleware(RateHeaders)
     app.add_middleware(SeqHeaders)
@@ -131,6 +131,7 @@ def make_api(
     app.add_middleware(Observed)
     app.add_middleware(RequestIds)
     handle_problems(app)
+    app.state.has_sockets = False
     app.state.gate, app.state.metrics, app.state.events, app.state.reads = gate, metrics, events, reads
     add_health(app, database)
     add_searches(app, searches)
@@ -156,8 +157,11 @@ def make_api(
         add_administration(app, gate, database, administration)
         add_uploads(app, gate, database, administration.database)
         app.router.routes.append(webhooks.make_route(administration.database))
-        ui = add_dagster_ui(app, gate, database.settings.dagster_ui_url, administration.database)
-    app.state.has_sockets = ui is not None
+        if (url := database.settings.dagster_ui_url) is not None:
+            from arcana_pipelines.web.dagster_ui.routes import add_dagster_ui
+
+            ui_running = add_dagster_ui(app, gate, url, administration.database)
+            app.state.has_sockets = True
     add_assistants(app, gate, mcp, names)
     _describe_problems(app)
     return app

@@ -71,8 +71,10 @@ def command(host: str, port: int, metrics_port: int | None, metrics_host: str, n
     if metrics_port is not None:
         told_at = app.state.metrics.listen(metrics_host, metrics_port)
         click.echo(f"Metrics at http://{metrics_host}:{told_at}/metrics", err=True)
+    ui = "; Dagster's UI: /dagster/" if app.state.has_sockets else ""
     click.echo(
-        f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json; a page for people: /)", err=True
+        f"Serving at http://{host}:{sock.getsockname()[1]}/v1 (OpenAPI: /openapi.json; a page for people: /{ui})",
+        err=True,
     )
     try:
         serve(app, sock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request
@@ -35,28 +35,20 @@ _METHODS = READING | {"POST"}
 _PATHS = (PREFIX, PREFIX + "/{path:path}")
 
 
-def add_dagster_ui(app: FastAPI, gate: Gate, url: str | None, database: Database) -> DagsterUi | None:
-    """Add the routes, where there is a web server of Dagster's.
+def add_dagster_ui(app: FastAPI, gate: Gate, url: str, database: Database) -> AbstractAsyncContextManager[None]:
+    """Add the routes; returns what is to be entered while they are answered.
 
     Args:
-        url: of that; None: there is none.
+        url: of Dagster's web server.
         database: as the application, who sees whether there are other companies.
     """
-    if url is None:
-        return None
     visitors: Visitors = app.state.visitors
     door = Door(gate, visitors, database)
     visitors.opens_ui = door.opens_to
     ui = DagsterUi(door, visitors, Upstream(url))
     app.router.routes += [Route(path, _Answered(ui, path), include_in_schema=False) for path in _PATHS]
     app.router.routes.append(WebSocketRoute(f"{PREFIX}/graphql", ui.serve_socket))
-    return ui
-
-
-def is_of_ui(scope: Scope) -> bool:
-    """Whether a request is answered here, where there is something to answer it."""
-    path: str = scope["path"]
-    return path == PREFIX or path.startswith(f"{PREFIX}/")
+    return ui.running()
 
 
 class DagsterUi:

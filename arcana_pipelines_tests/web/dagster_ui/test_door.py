@@ -178,3 +178,13 @@ def test_whoever_changes_something_is_told_to_the_log_without_variables(
         for names in ("LaunchPipelineExecution", "unnamed, unnamed", "report_asset_materialization")
     ]
     assert len(dagster.asked) == 4
+
+
+def test_operations_stand_in_the_log_of_use(acme: Harness, dagster: Dagster, visit: Visit) -> None:
+    with served(acme, dagster_ui_url=dagster.address) as api:
+        made, visitor = new_key(api), visit(api)
+        visitor.log_in(made.key)
+        visitor.client.get(PAGE, headers=OPENED)
+        visitor.client.post(GRAPHQL, json=LAUNCH, headers=OF_PAGE)
+    facts = "action, route, status FROM api_usage_logs WHERE key_id = %s AND route LIKE '/dagster%%'"
+    assert acme.rows(f"SELECT {facts}", made.key_id) == [("admin", "/dagster/{path:path}", 200)]
