@@ -89,7 +89,7 @@ class DagsterUi:
         body = b""
         if request.method not in READING:
             body = await _body(request)
-            names = mutations_of(request.url.path, body)
+            names = await run_sync(mutations_of, request.url.path, body)
             if names:
                 log.warning("Dagster's UI: the key %s does %s", key_id, ", ".join(names))
         try:
@@ -106,6 +106,9 @@ class DagsterUi:
             await socket.send_denial_response(Response(error.detail, error.status, media_type="text/plain"))
         except DagsterAway as error:
             await socket.send_denial_response(Response(str(error), 502, media_type="text/plain"))
+        except ArcanaError as error:
+            log.warning("a page of Dagster's UI is not let in: %s", error)
+            await socket.send_denial_response(Response("Try again in a moment.", 503, media_type="text/plain"))
 
 
 class _Answered:

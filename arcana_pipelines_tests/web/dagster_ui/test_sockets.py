@@ -13,9 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.keys import keys
 from arcana_pipelines.web import server
 from arcana_pipelines.web.dagster_ui import sockets
+from arcana_pipelines.web.dagster_ui.door import Door
 from arcana_pipelines_tests.harness import Harness
 from arcana_pipelines_tests.web.conftest import Api, served
 from arcana_pipelines_tests.web.dagster_ui.conftest import new_key
@@ -59,6 +61,11 @@ def closed_with(socket: ClientConnection) -> int | None:
     return end.value.rcvd.code if end.value.rcvd else None
 
 
+def away(*_: object) -> None:
+    """In place of a question to a database that does not answer."""
+    raise DatabaseUnreachable("The database does not answer.")
+
+
 class TestOpens:
     def test_to_whoever_has_logged_in_and_says_what_both_say(self, ui: Api, admin: Visitor, dagster: Dagster) -> None:
         with opened(ui, with_session(admin), origin=Origin(ui.url)) as socket:
@@ -68,6 +75,15 @@ class TestOpens:
                 assert socket.recv(30) == text
         (asked,) = dagster.asked
         assert not asked.headers.keys() & {"cookie", "authorization", "origin", "user-agent"}
+
+    def test_behind_a_proxy_that_ends_tls(self, ui: Api, admin: Visitor, dagster: Dagster) -> None:
+        headers = {"Cookie": f"__Host-arcana={admin.client.cookies['arcana']}", "X-Forwarded-Proto": "https"}
+        page = ui.url.replace("http", "https")
+        with opened(ui, headers, origin=Origin(page)) as socket:
+            socket.send("asked")
+            assert socket.recv(30) == "asked"
+        assert refused(ui, headers, origin=Origin(ui.url)) == 403  # a page that came unencrypted may be anybody's
+        assert refused(ui, {**headers, **with_session(admin)}, origin=Origin(page)) == 401
 
     def test_to_a_program_with_a_key(self, ui: Api, dagster: Dagster) -> None:
         with opened(ui, with_key(new_key(ui).key)) as socket:
@@ -115,6 +131,16 @@ class TestStaysShut:
             assert socket.recv(30) == "still there"
         with opened(ui, with_session(admin)):
             pass
+
+    def test_while_nobody_knows_who_may(
+        self, ui: Api, admin: Visitor, dagster: Dagster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with opened(ui, with_session(admin)) as socket:
+            monkeypatch.setattr(Door, "_require", away)
+            assert closed_with(socket) == 1013
+        assert refused(ui, with_session(admin)) == 503
+        page = admin.client.get("/dagster/assets", headers={"Accept": "text/html"})
+        assert page.status_code == admin.client.get("/dagster/assets").status_code == 503
 
     def test_at_other_paths(self, ui: Api, admin: Visitor, dagster: Dagster) -> None:
         for path in ("/", "/mcp", "/v1/events", "/dagster/", "/dagster/assets", "/dagster/x/graphql"):
