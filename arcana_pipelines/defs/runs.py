@@ -199,12 +199,14 @@ def report_abandoned_runs(
     for run_id, slug in running():
         run = instance.get_run_by_id(run_id)
         if run is not None and run_id in suspects and not is_at_work(slug, run_id):
-            instance.report_run_failed(run, _silent(run))
+            instance.report_run_failed(run, _silent(run, slug))
 
 
-def _silent(run: DagsterRun) -> str:
+def _silent(run: DagsterRun, slug: str) -> str:
     host, _, pid = run.tags.get(WORKER_TAG, "").rpartition(":")
     where = f" ({pid} on {host})" if run.tags.get(AT_WORK_TAG, "").endswith(run.run_id[:8]) and pid else ""
+    if not slug:  # nothing keeps one that has only lost its connection from going on
+        return f"{PROCESS_GONE} It was process{where}." if where else PROCESS_GONE
     return (
         f"This run has given no sign of life for a minute or more. Its process{where} is gone, or hangs: if it is "
         "still there, end it. It writes nothing more; what it had committed is kept, and the next run goes on from "

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 # After the last sign of life. A process may be held up (a laptop sleeps); overtaken, it writes nothing.
 EXPIRES = timedelta(seconds=60)
 BEAT_SECONDS = 10.0
+# How often a run that holds no lease sees whether its session is there still.
+SHOWN_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 # A holder that cannot renew the row, or let go of it, does not wait for the session that keeps it from doing so.
 _PATIENCE_SECONDS = 5.0
@@ -107,7 +109,8 @@ def workspace_lease(
 def shown_alive(database: Database, run: str) -> Iterator[None]:
     """Let `is_alive` say of a run without a workspace that this process works for it, until the block ends.
 
-    Nothing is held. A session that is lost is made anew.
+    Nothing is held. A session that is lost, as when the server is started anew, is made anew before who looks for it
+    looks twice.
     """
     key = {"workspace_id": NO_WORKSPACE, "run": run, "namespace": _NAMESPACE}
     connection = database.connect()
@@ -115,14 +118,18 @@ def shown_alive(database: Database, run: str) -> Iterator[None]:
 
     def show() -> None:
         nonlocal connection
-        while not is_ending.wait(BEAT_SECONDS):
+        is_told = False
+        while not is_ending.wait(SHOWN_SECONDS):
             try:
                 if connection.closed:
                     connection = database.connect()
                     _show_alive(connection, key)
                 connection.execute("SELECT 1")
+                is_told = False
             except (psycopg.Error, ArcanaError) as error:
-                log.warning("run %s cannot show that it is alive: %s", run, error)
+                if not is_told:
+                    log.warning("run %s cannot show that it is alive: %s", run, error)
+                is_told = True
 
     beat = threading.Thread(target=show, name="alive", daemon=True)
     try:

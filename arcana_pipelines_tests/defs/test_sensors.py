@@ -263,7 +263,10 @@ def test_a_run_of_no_workspace_whose_process_is_gone_is_noticed_and_a_living_one
     _tick(workspace_registry, instance)
     assert instance.get_run_by_id(killed.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     (failed,) = failed_runs(instance, {}, Home(None, frozenset()))
-    assert (failed.workspace, failed.purpose) == ("", MAINTENANCE_JOB) and "no sign of life" in failed.message
+    assert (failed.workspace, failed.purpose) == (
+        "",
+        MAINTENANCE_JOB,
+    ) and "process of this run is gone" in failed.message
 
 
 def test_runs_of_before_the_servers_files_were_restored_are_ended_in_words_and_later_ones_go_on(

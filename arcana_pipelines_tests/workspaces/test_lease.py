@@ -354,3 +354,21 @@ def test_a_lease_that_has_ended_is_not_taken_up_again_by_a_late_connection(
     has_ended.set()
     held._thread.join(10)
     assert not held._thread.is_alive() and _processes(acme) == [] and seen(acme) == set()
+
+
+def test_a_run_without_a_workspace_is_alive_while_its_process_says_so_also_after_its_session_was_ended(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SHOWN_SECONDS", 0.05)
+
+    def is_alive(run: str) -> bool:
+        with acme.database.connection() as connection:
+            return lease.is_alive(connection, lease.NO_WORKSPACE, run)
+
+    with lease.shown_alive(acme.database, "ours"):
+        assert is_alive("ours") and not is_alive("theirs")
+        (cut,) = _processes(acme)
+        acme.rows("SELECT pg_terminate_backend(%s, 5000)", cut)
+        _wait_for(lambda: is_alive("ours"))
+        assert _processes(acme) != [cut]
+    _wait_for(lambda: not is_alive("ours"))
