@@ -49,20 +49,21 @@ def changed(settings: Settings, is_encrypted: bool) -> str | None:
     return text
 
 
-def put_back(text: str, settings: Settings) -> str | None:
+def put_back(text: str, settings: Settings, is_encrypted: bool) -> str | None:
     """Put the file where it was, unless there is one or it says that Dagster's tables are elsewhere.
 
-    Returns what a person should know of it; None: nothing, for there is the same.
+    What stands in it names code that is run, so one from a place that is not encrypted, where anybody may have written
+    it, is only put where people read it. Returns what a person should know of it; None: nothing, for there is the same.
     """
     there = settings.dagster_home / NAME
     if there.exists() and there.read_text(encoding="utf-8-sig") == text:
         return None
-    is_free = not os.environ.get("DAGSTER_HOME") and DAGSTER_VARIABLE in text and not there.exists()
-    file = there if is_free else room_in(settings.home) / RESTORED
+    is_used = is_encrypted and not os.environ.get("DAGSTER_HOME") and DAGSTER_VARIABLE in text and not there.exists()
+    file = there if is_used else room_in(settings.home) / RESTORED
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
-    if is_free:
+    if is_used:
         return f"{there} is as it was changed there: look whether it fits this machine."
     return f"The {NAME} of then, which was changed, is in {file}: take from it what fits."
 

@@ -167,8 +167,9 @@ def restore(
             _folders(database)
             work.notes += _open_keys(database)
             (room_in(settings.home) / SETTINGS).write_text(installation.as_env_file(said), encoding="utf-8")
-            if (file := said.get("dagster_yaml")) is not None and (note := dagster_file.put_back(file, settings)):
-                work.notes.append(note)
+            if (file := said.get("dagster_yaml")) is not None:
+                note = dagster_file.put_back(file, settings, vault.is_encrypted)
+                work.notes += [note] if note is not None else []
     return Restored(
         chosen, at or chosen.at, work.files, work.files_missing, installation.missing_secrets(said),
         [*work.notes, *_keys(chosen, settings)], time.monotonic() - started,

@@ -67,8 +67,17 @@ def test_one_with_a_password_is_not_where_anybody_could_read_it(
     assert not list(empty.home.rglob("dagster.yaml*"))
 
 
-def test_one_that_is_there_is_not_touched(database: Database, place: str, empty: Settings) -> None:
+def test_one_that_anybody_may_have_written_is_used_by_nothing(database: Database, place: str, empty: Settings) -> None:
     backed_up(database, place, CHANGED)
+    done = restore(empty, place)
+    left = empty.home / "dagster.yaml.restored"
+    assert not (empty.dagster_home / "dagster.yaml").exists()
+    assert left.read_text(encoding="utf-8") == CHANGED and any(str(left) in note for note in done.notes)
+
+
+def test_one_that_is_there_is_not_touched(database: Database, encrypted: Settings, place: str, empty: Settings) -> None:
+    backed_up(database, place, CHANGED, encrypted)
+    empty = empty.model_copy(update={"encryption_key": encrypted.encryption_key})
     theirs = written(empty.dagster_home, "# theirs\n")
     done = restore(empty, place)
     assert theirs.read_text() == "# theirs\n"
@@ -77,9 +86,10 @@ def test_one_that_is_there_is_not_touched(database: Database, place: str, empty:
 
 
 def test_one_whose_tables_are_elsewhere_is_not_used_by_what_is_restored(
-    database: Database, place: str, empty: Settings
+    database: Database, encrypted: Settings, place: str, empty: Settings
 ) -> None:
-    backed_up(database, place, ELSEWHERE)
+    backed_up(database, place, ELSEWHERE, encrypted)
+    empty = empty.model_copy(update={"encryption_key": encrypted.encryption_key})
     restore(empty, place)
     assert keeps_runs_here(empty) and (empty.home / "dagster.yaml.restored").read_text() == ELSEWHERE
     written(empty.dagster_home, ELSEWHERE)
