@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -58,9 +59,11 @@ def test_every_answer_is_one_that_the_document_describes(api: Api, capsys: pytes
                 if is_known and case.method != "DELETE":
                     case.path_parameters |= {name: known[name] for name in case.path_parameters.keys() & known.keys()}
                 client = administrator if administers else reader
+                asked = case.as_transport_kwargs(api.url, {"Authorization": client.headers["authorization"]})
+                address = requests.Request("GET", asked["url"], params=asked.get("params")).prepare().url
+                if len(address or "") > LONGEST_ADDRESS:
+                    return  # refused before it is read as a request, maybe with nothing but a closed connection
                 response = case.call(base_url=api.url, headers={"Authorization": client.headers["authorization"]})
-                if len(response.request.url) > LONGEST_ADDRESS:
-                    return  # refused before it is read as a request
                 statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
                 case.validate_response(response, checks=CHECKS)
 
