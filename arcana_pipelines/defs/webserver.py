@@ -8,6 +8,7 @@ names below are private to Dagster: where one is gone, nothing is served.
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,10 +49,13 @@ def main() -> None:
         raise ArcanaError("This release of Dagster cannot be guarded: install one that pyproject.toml allows.")
     hosts = load_ui_settings().ui_hosts
 
-    def guarded(context: Any, prefix: str = "", *arguments: Any, **options: Any) -> ASGIApp:
-        app = make(context, prefix, *arguments, **options)
-        # Who chose a prefix has it, and no other.
-        return Guard(app if prefix else WithPrefix(app, lambda: make(context, PREFIX, *arguments)), hosts)
+    def guarded(*arguments: Any, **options: Any) -> ASGIApp:
+        app = make(*arguments, **options)
+        given = signature(make).bind(*arguments, **options)
+        if given.arguments.get("path_prefix"):  # who chose one has it, and no other
+            return Guard(app, hosts)
+        given.arguments["path_prefix"] = PREFIX
+        return Guard(WithPrefix(app, lambda: make(*given.args, **given.kwargs)), hosts)
 
     setattr(cli, _MAKE, guarded)
     cli.main()  # type: ignore[no-untyped-call]

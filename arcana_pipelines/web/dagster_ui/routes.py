@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
@@ -109,6 +109,8 @@ class DagsterUi:
         except ArcanaError as error:
             log.warning("a page of Dagster's UI is not let in: %s", error)
             await socket.send_denial_response(Response("Try again in a moment.", 503, media_type="text/plain"))
+        except WebSocketDisconnect:
+            return  # before it was open
 
 
 class _Answered:
