@@ -19,7 +19,7 @@ from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.jobs import FILL_JOB, MAINTENANCE_JOB, tags_of
 from arcana_pipelines.defs.partitions import workspaces
 from arcana_pipelines.defs.run import execute
-from arcana_pipelines.defs.runs import Home
+from arcana_pipelines.defs.runs import WORKSPACE_TAG, Home
 from arcana_pipelines.defs.schedules import schedules
 from arcana_pipelines.defs.sensors import index_builds, source_changes, target_deliveries, workspace_registry
 from arcana_pipelines.errors import TokenRevoked, WrongUse
@@ -213,7 +213,7 @@ def test_a_machine_whose_clock_is_hours_ahead_makes_nobody_wait_for_them(
     instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
     run = instance.create_run_for_job(
         build_defs().resolve_job_def("sync_workspace"), status=dg.DagsterRunStatus.STARTED,
-        tags={"dagster/partition": "acme"},
+        tags={"dagster/partition": "acme", WORKSPACE_TAG: "acme"},
     )  # fmt: skip
     with freeze_time(dt.datetime.now(dt.UTC) + dt.timedelta(hours=3)):
         instance.report_run_failed(run)
