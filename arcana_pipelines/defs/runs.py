@@ -232,7 +232,7 @@ def _running_for(
 
     `noted_for`: by the values of the tag, what such a run notes (`_note`).
     """
-    running = []
+    running, now = [], dt.datetime.now(dt.UTC)
     filters = RunsFilter(statuses=[DagsterRunStatus.STARTED], tags={tag: sorted(noted_for)})
     for record in instance.get_run_records(filters) if noted_for else ():
         run = record.dagster_run
@@ -241,6 +241,8 @@ def _running_for(
         since = dt.datetime.fromtimestamp(record.start_time, dt.UTC) if record.start_time else _aware(record)
         if noted == _note(run, noted_for[value]):
             is_expected = home.holds(run) is not False or tag == WORKSPACE_TAG
+            # By the clock of its machine: one that began later than now has begun.
+            since = now - abs(now - since)
         elif noted == _note(run, None):
             # Our jobs let go when all is done: what is left of them is to say so. It is a while since the note, not
             # since the start, that they have for that.
@@ -248,7 +250,7 @@ def _running_for(
             since = _aware(record)
         else:
             is_expected = JOB_TAG in run.tags and home.holds(run) is True
-        if is_expected and dt.datetime.now(dt.UTC) - since >= GRACE:
+        if is_expected and now - since >= GRACE:
             running.append((run.run_id, value))
     return running
 

@@ -220,6 +220,24 @@ def test_a_machine_whose_clock_is_hours_ahead_makes_nobody_wait_for_them(
     assert _requested(_tick(workspace_registry, instance)) == ["acme"]
 
 
+def test_nor_does_it_when_it_goes_out(
+    installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arcana_pipelines.defs.runs.SECOND_LOOK_SECONDS", 0.0)
+    instance.add_dynamic_partitions(str(workspaces.name), ["acme"])
+    job = build_defs().resolve_job_def("sync_workspace")
+    run = instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTING, tags={"dagster/partition": "acme", WORKSPACE_TAG: "acme"}
+    )
+    with freeze_time(dt.datetime.now(dt.UTC) + dt.timedelta(hours=3)):
+        begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
+        instance.report_dagster_event(begun, run.run_id)
+    with installed.database.connection() as connection:
+        dies_at_work(instance, run, find(connection, "acme"))
+    _tick(workspace_registry, instance)
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+
+
 def test_a_run_that_died_with_its_code_server_is_noticed_and_a_living_one_is_not(
     installed: Harness, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
