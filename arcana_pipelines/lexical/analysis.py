@@ -278,10 +278,15 @@ def _word(word: str) -> tuple[Token, ...]:
     weight = SILENT if word in _ASKING else LEAST if word in _JOINING else 1.0
     plain = word if word.isascii() else _without_accents(word)
     if _ENGLISH.fullmatch(plain) is not None:
-        plain = "~" + str(_stemmer.stemWord(plain))
+        plain = "~" + stem_of_english(plain)
     elif plain == word:
         return (Token(word, weight),)
     return Token(plain, weight), Token(word, weight, (plain,))
+
+
+def stem_of_english(word: str) -> str:
+    """What the forms of an English word (a-z) have in common."""
+    return str(_stemmer.stemWord(word))
 
 
 def _without_accents(word: str) -> str:
@@ -346,6 +351,16 @@ _pair_id = lru_cache(20_000)(term_id)
 def words_of(text: str) -> set[str]:
     """The words of a text that a typing error may be near to (see `is_word`)."""
     return set(filter(is_word, _runs(text)[0]))
+
+
+def runs_of(text: str) -> list[str]:
+    """The words and numbers of a text as they are written, in lower case, in their order, each once."""
+    return list(dict.fromkeys(run for run in _runs(text)[0] if run.isalnum()))
+
+
+def is_asking(run: str) -> bool:
+    """Whether a word only asks, or joins others."""
+    return max(token.weight for token in _known_tokens(run)) <= LEAST
 
 
 def is_word(run: str) -> bool:

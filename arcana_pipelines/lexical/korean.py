@@ -22,13 +22,20 @@ _LONGEST = max(map(len, _ENDINGS))
 
 def without_endings(word: str) -> str:
     """A Korean word without its last two particles or endings; at least one syllable stays."""
-    for _ in range(2):
-        if word in _ENDINGS:
-            break
+    return _without_ending(_without_ending(word))
+
+
+def with_fewer_endings(word: str) -> tuple[str, ...]:
+    """The word itself, without its last ending, and without its last two: `가` of 휴가는 may be of the noun."""
+    once = _without_ending(word)
+    return word, once, _without_ending(once)
+
+
+def _without_ending(word: str) -> str:
+    if word not in _ENDINGS:
         for begin in range(max(1, len(word) - _LONGEST), len(word)):
             if word[begin:] in _ENDINGS:
-                word = word[:begin]
-                break
+                return word[:begin]
     return word
 
 

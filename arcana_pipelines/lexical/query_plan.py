@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from arcana_pipelines.lexical.analysis import K1, LEVELS, TERMS, QueryTerm
 
@@ -28,18 +29,28 @@ class Plan:
 
     Attributes:
         vector: idf times weight by term, as pgvector reads a sparsevec; its indexes begin with 1.
+        other_vector: the same of the question as texts of the other language have it; None: no word of it is known. A
+            text is in one language: what counts is the better score of both.
         keys: chunks with any of these are scored.
         together: a chunk is scored too when it has one key of each of these groups; empty: `keys` are all there are, or
             nothing can have one of each.
-        attainable: more than any chunk can score.
+        attainable: more than any chunk can score by the question's own words.
         gains: idf times weight by term: what a text gains by it.
+        other_gains: the same in the other language.
     """
 
     vector: str
+    other_vector: str | None
     keys: list[int]
     together: list[list[int]]
     attainable: float
     gains: dict[int, float]
+    other_gains: dict[int, float]
+
+    @property
+    def all_gains(self) -> dict[int, float]:
+        """What a text gains by each term, whatever language it is in."""
+        return self.other_gains | self.gains
 
 
 def keys_of(question: Mapping[int, QueryTerm]) -> list[int]:
@@ -48,21 +59,48 @@ def keys_of(question: Mapping[int, QueryTerm]) -> list[int]:
     return [term * LEVELS + level for term in terms for level in range(LEVELS)]
 
 
-def plan(question: Mapping[int, QueryTerm], chunks: int, counts: Mapping[int, int]) -> Plan | None:
-    """Choose keys for a query; `counts` has the number of chunks of each key that exists. None: nothing matches."""
-    frequency = {
-        part: sum(counts.get(part * LEVELS + level, 0) for level in range(LEVELS))
-        for term in question.values()
-        for part in term.parts
-    }
-    rarity = {part: math.log1p((chunks - held + 0.5) / (held + 0.5)) for part, held in frequency.items()}
-    gain = {number: term.weight * max(rarity[part] for part in term.parts) for number, term in question.items()}
+_NO_TERMS: Mapping[int, QueryTerm] = MappingProxyType({})
+
+
+def rarity_of(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> dict[int, float]:
+    """The idf of indexed terms, above 0: the fewer chunks of an index have one, the more it says."""
+    frequency = {term: _frequency(term, counts) for term in terms}
+    return {term: math.log1p((chunks - held + 0.5) / (held + 0.5)) for term, held in frequency.items()}
+
+
+def _frequency(term: int, counts: Mapping[int, int]) -> int:
+    return sum(counts.get(term * LEVELS + level, 0) for level in range(LEVELS))
+
+
+def plan(
+    question: Mapping[int, QueryTerm],
+    chunks: int,
+    counts: Mapping[int, int],
+    same: Mapping[int, QueryTerm] = _NO_TERMS,
+    other: Mapping[int, QueryTerm] = _NO_TERMS,
+) -> Plan | None:
+    """Choose keys for a query; `counts` has the number of chunks of each key that exists. None: nothing matches.
+
+    Args:
+        same: terms that mean the same in the same language, looked for beside those of the question.
+        other: the question in the other language. All are found within the budget of the question's own terms.
+    """
+    looked_for = {**other, **same, **question}
+    parts = {part for terms in (question, same, other) for term in terms.values() for part in term.parts}
+    rarity = rarity_of(parts, chunks, counts)
+
+    def gains(terms: Mapping[int, QueryTerm]) -> dict[int, float]:
+        return {number: term.weight * max(rarity[part] for part in term.parts) for number, term in terms.items()}
+
+    own, in_other = gains({**same, **question}), gains(other)
+    gain = in_other | own
     indexed = sorted(
-        (number for number, term in question.items() if term.parts == (number,) and frequency[number]),
+        (number for number, term in looked_for.items() if term.parts == (number,) and _frequency(number, counts)),
         key=lambda number: -gain[number],
     )
     if not indexed:
         return None
+    of_question = [number for number in indexed if number in question]
     steps = sorted(
         (
             (gain[number] * _WEIGHT[level], number * LEVELS + level)
@@ -72,7 +110,7 @@ def plan(question: Mapping[int, QueryTerm], chunks: int, counts: Mapping[int, in
         ),
         reverse=True,
     )
-    budget = BUDGET + BUDGET_OF_A_TERM * len(indexed)
+    budget = BUDGET + BUDGET_OF_A_TERM * len(of_question)
     keys: list[int] = []
     rows = 0
     for _, key in steps:
@@ -80,9 +118,13 @@ def plan(question: Mapping[int, QueryTerm], chunks: int, counts: Mapping[int, in
         if keys and rows > budget:
             break
         keys.append(key)
-    together = [] if len(keys) == len(steps) else _together(indexed[:MOST_TOGETHER], chunks, counts)
-    vector = ",".join(f"{number + 1}:{weight:.6g}" for number, weight in sorted(gain.items()))
-    return Plan(f"{{{vector}}}/{TERMS}", keys, together, (K1 + 1) * sum(gain.values()), gain)
+    together = [] if len(keys) == len(steps) else _together(of_question[:MOST_TOGETHER], chunks, counts)
+    attainable = (K1 + 1) * sum(own[number] for number in question)
+    return Plan(_vector(own), _vector(in_other) if in_other else None, keys, together, attainable, own, in_other)
+
+
+def _vector(gains: Mapping[int, float]) -> str:
+    return f"{{{','.join(f'{number + 1}:{gain:.6g}' for number, gain in sorted(gains.items()))}}}/{TERMS}"
 
 
 def _together(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> list[list[int]]:

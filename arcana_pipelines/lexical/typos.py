@@ -31,7 +31,7 @@ def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
             for part in term.parts
             for level in range(LEVELS)
         )
-        and not _is_common(word)
+        and not is_common(word)
     )
 
 
@@ -44,10 +44,12 @@ def nearest(word: str, candidates: Sequence[str]) -> str | None:
     return ranked[0][2] if ranked and ranked[0][0] <= most else None
 
 
-def _is_common(word: str) -> bool:
-    return any(token.term.removeprefix("~") in _common_stems() for token in tokens(word))
+def is_common(word: str) -> bool:
+    """Whether everybody knows a word."""
+    return any(token.term.removeprefix("~") in common_stems() for token in tokens(word))
 
 
 @cache
-def _common_stems() -> frozenset[str]:
+def common_stems() -> frozenset[str]:
+    """The English stems that everybody knows."""
     return frozenset(Path(__file__).with_name("common_stems.txt").read_text(encoding="ascii").split())

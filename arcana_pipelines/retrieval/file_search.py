@@ -228,17 +228,20 @@ class FileSearch(RankedSearch):
         return [chunk for (chunk,) in rows]
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
-        rows = self._of_chunks("chunk_id, embedding, passages, terms, weights, language", chunks)
+        rows = self._of_chunks("chunk_id, embedding, passages, terms, weights, keys, language", chunks)
         language = self._asked.language if self._asked else None
         lexical = _lexical([row[3:5] for row in rows], self._plan)
+        held = [np.frombuffer(row[5] or b"", "<i4") for row in rows]
+        covered = self._covered([each[np.isin(each, self._asked_keys)].tolist() for each in held])
         return [
             Scored(
                 chunk,
                 float(score),
                 nearness(self._near_chunk(embedding), self._near_passage(passages), language == spoken),
                 language == spoken,
+                said,
             )
-            for (chunk, embedding, passages, _, _, spoken), score in zip(rows, lexical, strict=True)
+            for (chunk, embedding, passages, *_, spoken), score, said in zip(rows, lexical, covered, strict=True)
         ]
 
     def _near_chunk(self, embedding: bytes) -> float:
@@ -383,10 +386,16 @@ def _unit(numbers: Sequence[float] | Vectors) -> Vectors:
 
 
 def _lexical(rows: Sequence[tuple[bytes | None, bytes | None]], plan: query_plan.Plan | None) -> NDArray[np.float64]:
-    """BM25 of each row: what the terms that it has gain, times their weights."""
+    """BM25 of each row, in the language of the question or the other one, as it has more."""
     if plan is None or not rows:
         return np.zeros(len(rows))
-    gains = np.array(sorted(plan.gains.items()))
+    own = _gained(rows, plan.gains)
+    return np.maximum(own, _gained(rows, plan.other_gains)) if plan.other_gains else own
+
+
+def _gained(rows: Sequence[tuple[bytes | None, bytes | None]], by_term: Mapping[int, float]) -> NDArray[np.float64]:
+    """What the terms that each row has gain, times their weights."""
+    gains = np.array(sorted(by_term.items()))
     terms = np.frombuffer(b"".join(row[0] or b"" for row in rows), "<i4")
     weights = np.frombuffer(b"".join(row[1] or b"" for row in rows), "<f4")
     row_of_term = np.repeat(np.arange(len(rows)), [len(row[0] or b"") // 4 for row in rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -16,6 +16,10 @@ OF_PASSAGE = 0.5
 OTHER_LANGUAGE = 1.1
 # What it counts to have all the words of a question: at least, and where all that is near is in its language.
 OF_WORDS, OF_WORDS_ALONE = 0.15, 0.8
+# What it counts to say all that a question asks for, in whatever language (decision 063).
+OF_COVERED = 0.3
+# The same of all that the question's words can score, where texts are ordered by words alone, or by words above all.
+OF_COVERED_BY_WORDS = 0.15
 NEAREST = 20  # texts whose languages are looked at for that
 # The constant of reciprocal rank fusion; the authors found 60 on other collections and kept it.
 RRF_CONSTANT = 60
@@ -35,12 +39,14 @@ class Scored:
         lexical: BM25, 0 or more; 0: the chunk has none of the query's words.
         dense: the cosine of its vector with the query's, -1 to 1.
         is_same_language: it is in the language of the question, as far as that is known.
+        covered: how much of what the question asks for it says, in whatever words and language, 0 to 1.
     """
 
     chunk: int
     lexical: float
     dense: float
     is_same_language: bool = True
+    covered: float = 0.0
 
 
 def nearness(of_chunk: float, of_passage: float | None, is_same_language: bool) -> float:
@@ -67,16 +73,28 @@ def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]
     )
 
 
-def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
-    """The nearness of each, and beside it how much of what the question's words can score the text has; best first.
+def with_covered(candidates: Sequence[Scored], attainable: float) -> list[Scored]:
+    """The candidates, whose scores by words count how much of the question each text says, too."""
+    more = OF_COVERED_BY_WORDS * attainable
+    return [replace(each, lexical=each.lexical + more * each.covered) for each in candidates]
 
-    Words say nothing about texts of another language: these cannot have them, and many a text of the question's own has
-    one by chance. So words count much where all that is near is in the question's language, and little elsewhere.
+
+def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
+    """The nearness of each, how much of what the question asks for it says, and how much of what its words can score it
+    has; best first.
+
+    Scores by words prefer texts of the question's language: others cannot have all of them, and many a text of its own
+    has one by chance. So words count much where all that is near is in the question's language, and little elsewhere.
     """
     nearest = sorted(candidates, key=lambda each: -each.dense)[:NEAREST]
     share = fmean(each.is_same_language for each in nearest) if nearest else 0.0
     of_words = OF_WORDS + (OF_WORDS_ALONE - OF_WORDS) * share**5
-    return _best_first({each.chunk: each.dense + of_words * each.lexical / (attainable or 1.0) for each in candidates})
+    return _best_first(
+        {
+            each.chunk: each.dense + OF_COVERED * each.covered + of_words * each.lexical / (attainable or 1.0)
+            for each in candidates
+        }
+    )
 
 
 def fuse_by_rank(candidates: Sequence[Scored], constant: int = RRF_CONSTANT) -> list[tuple[int, float]]:

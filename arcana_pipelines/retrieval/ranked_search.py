@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.protocol import Vectors
-from arcana_pipelines.lexical import query_plan, typos
-from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, query_terms
+from arcana_pipelines.lexical import concepts, gibberish, query_plan, typos
+from arcana_pipelines.lexical.analysis import LEAST, LEVELS, QueryTerm, has_cjk, query_terms
+from arcana_pipelines.lexical.coverage import AskedWord, Coverage, asked_words
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
 from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.folding import Folded, fold
 from arcana_pipelines.retrieval.follow_ups import Context
-from arcana_pipelines.retrieval.fusion import Scored, fuse, fuse_as_they_are, fuse_by_rank, weight_of_meaning
+from arcana_pipelines.retrieval.fusion import (
+    Scored,
+    fuse,
+    fuse_as_they_are,
+    fuse_by_rank,
+    weight_of_meaning,
+    with_covered,
+)
 from arcana_pipelines.retrieval.highlights import terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
-from arcana_pipelines.retrieval.relevance import Calibration, calibration_of, evidence
+from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
@@ -39,6 +48,7 @@ TOO_FEW = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
 # To who may find some documents alone a page or a value that others have is told as one that is not there.
+_WORD = re.compile(r"\w+")
 _NOTHING_LEFT = "Nothing that may be found here meets the filters: a page, a property or a value may not be there."
 
 
@@ -179,6 +189,9 @@ class RankedSearch(ABC):
         self._shown = question.after.shown if question.after else ()
         self._named = question.after.named if question.after else ()
         self._plan: query_plan.Plan | None = None
+        self._coverage: Coverage | None = None
+        self._asked_keys: list[int] = []
+        self._is_gibberish = False
 
     @abstractmethod
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
@@ -226,11 +239,11 @@ class RankedSearch(ABC):
 
     def run(self) -> Found:
         """Search."""
-        corrections, plan = self._planned()
-        self._plan = plan
+        corrections, other = self._planned()
+        plan = self._plan
         marked = terms_of(
             " ".join((*(text for text, share in self._question.parts if share > LEAST), *corrections.values()))
-        )
+        ) | {number for number, term in other.items() if term.weight > LEAST}
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
@@ -254,7 +267,7 @@ class RankedSearch(ABC):
             hits = self._hits([each for each in best if each[0] not in given], others, texts, known)
             folded = fold(hits, self._question.most, marked, before)
             if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
-                gains = self._question.on_the_page(plan.gains) if plan else {}
+                gains = self._question.on_the_page(plan.all_gains) if plan else {}
                 return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)
             self._most = min(4 * self._most, MOST_CANDIDATES)
 
@@ -276,10 +289,14 @@ class RankedSearch(ABC):
             chunks = [*chunks, *near]
         return chunks, are_all
 
-    def _planned(self) -> tuple[dict[str, str], query_plan.Plan | None]:
-        """What to look for, with words that no text has replaced by near ones."""
-        terms = dict(self._question.terms)
-        counts = self._counts(terms)
+    def _planned(self) -> tuple[dict[str, str], Mapping[int, QueryTerm]]:
+        """What to look for: words, near ones in place of those that no text has, and others that mean the same.
+
+        Returns what was searched in place of words, and the question as texts of the other language would have it.
+        """
+        terms, parts = dict(self._question.terms), self._question.parts
+        same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
+        counts = self._counts({**other, **same, **terms})
         corrections: dict[str, str] = {}
         unknown: dict[str, float] = {}
         for text, share in self._question.parts:
@@ -290,9 +307,28 @@ class RankedSearch(ABC):
                 corrections[word] = meant
                 more = query_terms(meant)
                 terms |= {term: replace(each, weight=each.weight * typos.WEIGHT * share) for term, each in more.items()}
+        self._is_gibberish = not corrections and gibberish.is_gibberish(self._question.text, counts)
         if corrections:
-            counts = self._counts(terms)
-        return corrections, query_plan.plan(terms, self._serving.vectors, counts)
+            parts = tuple((_corrected(text, corrections), share) for text, share in parts)
+            same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
+            counts = self._counts({**other, **same, **terms})
+        self._plan = query_plan.plan(terms, self._serving.vectors, counts, same, other)
+        # The question itself has the last word on what one counts.
+        asked = {word.own: word for text, share in reversed(parts) for word in asked_words(text, share)}
+        self._cover(list(asked.values()), counts)
+        return corrections, other
+
+    def _cover(self, words: Sequence[AskedWord], counts: Mapping[int, int]) -> None:
+        """Have every candidate looked at for these words."""
+        if words:
+            terms = {term for word in words for way, _ in word.ways for term in way}
+            self._coverage = Coverage(words, query_plan.rarity_of(terms, self._serving.vectors, counts))
+            keys = (term * LEVELS + level for term in terms for level in range(LEVELS))
+            self._asked_keys = [key for key in keys if key in counts]
+
+    def _covered(self, keys: Sequence[Sequence[int]]) -> list[float]:
+        """How much of what the question asks for each text says, by the keys of its terms."""
+        return [self._coverage.of(each) if self._coverage else 0.0 for each in keys]
 
     def _needs_meaning(self, by_words: int) -> bool:
         """Is it worth looking by meaning for chunks that words did not find?"""
@@ -305,19 +341,24 @@ class RankedSearch(ABC):
     ) -> list[tuple[int, float]]:
         """The candidates with what they are worth to a reader, best first."""
         best = self._fused(scored, attainable)
-        return best if calibration is None else calibration.scores(best, evidence(best, scored, attainable))
+        if calibration is None:
+            return best
+        # Of letters by chance something is the nearest, too.
+        known = NOTHING_KNOWN if self._is_gibberish else evidence(best, scored, attainable)
+        return calibration.scores(best, known)
 
     def _fused(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
         if self._request.ranking == "lexical":
-            scored = [each for each in scored if each.lexical > 0]
+            return fuse(with_covered([each for each in scored if each.lexical > 0], attainable), 0.0)
         if self._request.ranking == "fused" and self._asked is not None:
             if self._request.fusion == "rrf":
                 return fuse_by_rank(scored)
             if self._model.compares_passages:
                 return fuse_as_they_are(scored, attainable)
             most = max((each.lexical for each in scored), default=0.0)
-            is_weak = model_named(self._serving.model).is_weak
+            is_weak = self._model.is_weak
             weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
+            scored = with_covered(scored, attainable) if is_weak else scored
         else:
             weight = 1.0 if self._request.ranking == "dense" and self._asked is not None else 0.0
         return fuse(scored, weight)
@@ -360,3 +401,17 @@ class RankedSearch(ABC):
                     texts[hit.document_id, hit.position] = text
                     known[hit.document_id, hit.position] = chunk
                     yield hit
+
+
+def _corrected(text: str, corrections: Mapping[str, str]) -> str:
+    return _WORD.sub(lambda word: corrections.get(word[0].lower(), word[0]), text)
+
+
+def _of_parts(
+    parts: Sequence[tuple[str, float]], terms_of_text: Callable[[str], Mapping[int, QueryTerm]]
+) -> dict[int, QueryTerm]:
+    """The terms of texts, each of which counts a share, where the first has the last word."""
+    terms: dict[int, QueryTerm] = {}
+    for text, share in reversed(parts):
+        terms |= {number: replace(term, weight=term.weight * share) for number, term in terms_of_text(text).items()}
+    return terms

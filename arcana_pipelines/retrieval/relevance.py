@@ -12,15 +12,23 @@ from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of the best candidate of a question.
+    """What is known of the best candidates of a question: of the first, and of the nearest, the mean of both.
+
+    The first is the one of many by its words, too, so its words say less than those of the one that is nearest in
+    meaning. Where both are the same, meaning and words agree.
 
     Attributes:
         nearness: by meaning, -1 to 1.
-        words: what it has of all that the question's words can score, 0 to 1.
+        words: what the first has of all that the question's words can score, 0 to 1.
+        covered: how much of what the question asks for they say, 0 to 1.
     """
 
     nearness: float
     words: float
+    covered: float
+
+
+NOTHING_KNOWN = Evidence(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,9 @@ class Calibration:
 
     Attributes:
         start: the log odds without any evidence.
-        nearness: what each unit of the best candidate's nearness adds to them.
-        words: the same of its words.
+        nearness: what each unit of the best candidates' nearness adds to them.
+        words: the same of the first one's words.
+        covered: the same of how much they say of what the question asks for.
         fall: what each unit takes from them by which a hit's score is below the best.
         least: below this score of the best hit nothing is said to be found.
     """
@@ -38,22 +47,28 @@ class Calibration:
     start: float
     nearness: float
     words: float
+    covered: float
     fall: float
     least: float
 
     def scores(self, best: Sequence[tuple[int, float]], evidence: Evidence) -> list[tuple[int, float]]:
         """The same candidates in the same order with the odds of each as a share of 1."""
-        odds = self.start + self.nearness * evidence.nearness + self.words * evidence.words
+        odds = (
+            self.start
+            + self.nearness * evidence.nearness
+            + self.words * evidence.words
+            + self.covered * evidence.covered
+        )
         first = best[0][1] if best else 0.0
         return [(chunk, _share(odds - self.fall * (first - score))) for chunk, score in best]
 
 
 # By model; of words alone they are the same with every model.
 _FUSED: Mapping[str, Calibration] = {
-    MULTILINGUAL_MODEL: Calibration(-3.5, 10.9, 4.7, 16.0, 0.15),
-    SMALL_MODEL: Calibration(-1.4, 0.0, 10.3, 7.0, 0.25),
+    MULTILINGUAL_MODEL: Calibration(-4.1, 10.7, 0.0, 3.0, 16.0, 0.13),
+    SMALL_MODEL: Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2),
 }
-_WORDS = Calibration(-1.4, 0.0, 10.3, 7.0, 0.25)
+_WORDS = Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2)
 
 
 def calibration_of(model: str, ranking: Ranking, fusion: Fusion) -> Calibration | None:
@@ -66,9 +81,14 @@ def calibration_of(model: str, ranking: Ranking, fusion: Fusion) -> Calibration 
 def evidence(best: Sequence[tuple[int, float]], candidates: Sequence[Scored], attainable: float) -> Evidence:
     """Of candidates, and of the same in their order with their scores."""
     if not best:
-        return Evidence(0.0, 0.0)
-    leader = next(each for each in candidates if each.chunk == best[0][0])
-    return Evidence(leader.dense, leader.lexical / attainable if attainable else 0.0)
+        return NOTHING_KNOWN
+    first = next(each for each in candidates if each.chunk == best[0][0])
+    nearest = max(candidates, key=lambda each: (each.dense, each is first))
+    return Evidence(
+        (first.dense + nearest.dense) / 2,
+        first.lexical / attainable if attainable else 0.0,
+        (first.covered + nearest.covered) / 2,
+    )
 
 
 def _share(odds: float) -> float:

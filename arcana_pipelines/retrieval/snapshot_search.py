@@ -226,11 +226,11 @@ class SnapshotSearch(RankedSearch):
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": self._known_terms()})
         language = self._asked.language if self._asked else None
+        rows = self._rows(statement, {"chunks": list(dict.fromkeys(chunks)), "asked_keys": self._asked_keys})
+        covered = self._covered([row[-1] for row in rows])
         return [
-            Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken), language == spoken)
-            for chunk, lexical, of_chunk, of_passage, spoken in self._rows(
-                statement, {"chunks": list(dict.fromkeys(chunks))}
-            )
+            Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken), language == spoken, said)
+            for (chunk, lexical, of_chunk, of_passage, spoken, _), said in zip(rows, covered, strict=True)
         ]
 
     def _known_terms(self) -> sql.Composable:
@@ -287,8 +287,11 @@ class SnapshotSearch(RankedSearch):
         return near
 
     def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        vector = self._plan.vector if self._plan else query_plan.NOTHING
-        given = {**self._parameters, "vector": vector, "candidates": self._most, **parameters}
+        vector, other_vector = (
+            (self._plan.vector, self._plan.other_vector) if self._plan else (query_plan.NOTHING, None)
+        )
+        by_words = {"vector": vector, "other_vector": other_vector}
+        given = {**self._parameters, **by_words, "candidates": self._most, **parameters}
         return self._connection.execute(statement, given).fetchall()
 
 

@@ -92,6 +92,8 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "keys": keys,
         "chunks": chunks,
         "vector": vector if of_meaning else terms,
+        "other_vector": None,
+        "asked_keys": keys,
         "embedding": vector,
         "word": "herron",
         "document_id": document,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,7 +22,7 @@ from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.retrieval import ranked_search
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.fusion import Ranking
-from arcana_pipelines.retrieval.relevance import Calibration, Evidence
+from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, Evidence
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines_tests.evaluation.__main__ import own_database
 from arcana_pipelines_tests.evaluation.asking import IndexedPages, pages_of
@@ -35,6 +35,12 @@ _WRONGLY = 0.04
 _RIDGE = 0.3  # of columns with variance 1
 _FALLS = np.arange(1.0, 60.0)  # are tried
 
+# The evidence that is tried.
+_USES: Mapping[Ranking, Sequence[Sequence[str]]] = {
+    "fused": (["words"], ["covered"], ["nearness", "words"], ["nearness", "covered"]),
+    "lexical": (["words"], ["covered"]),
+}
+
 Floats = NDArray[np.float64]
 
 
@@ -42,7 +48,7 @@ Floats = NDArray[np.float64]
 class _Seen:
     """What a search would say, kept as it is."""
 
-    evidence: Evidence = field(default_factory=lambda: Evidence(0.0, 0.0))
+    evidence: Evidence = NOTHING_KNOWN
     least: float = 0.0
 
     def scores(self, best: Sequence[tuple[int, float]], evidence: Evidence) -> Sequence[tuple[int, float]]:
@@ -70,7 +76,7 @@ def ask(pages: IndexedPages, questions: Sequence[NaturalQuestion], ranking: Rank
 def _ask(
     searcher: ConnectionSearcher, pages: IndexedPages, seen: _Seen, question: NaturalQuestion, ranking: Ranking
 ) -> _Asked:
-    seen.evidence = Evidence(0.0, 0.0)
+    seen.evidence = NOTHING_KNOWN
     answering = {pages.pages.named(name) for name in question.relevant}
     hits = searcher.search(SearchRequest(question.query, _HITS, ranking=ranking, min_score=0.0)).hits
     below = [hits[0].score - hit.score for hit in hits]
@@ -89,7 +95,7 @@ def fitted(sets: Mapping[str, Sequence[_Asked]], uses: Sequence[str]) -> Calibra
     rows = np.array([[getattr(each.evidence, name) for name in uses] for each in answers])
     start, factors = _regression(rows, is_known, weights)
     known = dict(zip(uses, factors, strict=True))
-    made = Calibration(start, known.get("nearness", 0.0), known.get("words", 0.0), fall=0.0, least=0.0)
+    made = Calibration(start, *(known.get(name, 0.0) for name in ("nearness", "words", "covered")), fall=0.0, least=0.0)
     later = [
         (below, is_right, _odds(made, each))
         for each in answers
@@ -166,7 +172,7 @@ def main() -> None:
             for ranking, sets in asked.items():
                 sets |= {file.stem: ask(pages, read_questions(file), ranking) for file in files}
     for ranking, sets in asked.items():
-        for uses in (["words"], ["nearness", "words"]) if ranking == "fused" else (["words"],):
+        for uses in _USES[ranking]:
             print(f"\n{ranking} by {', '.join(uses)}: {_rounded(fitted(sets, uses))}")
             for name, answers in sets.items():
                 others = {other: each for other, each in sets.items() if other != name}
@@ -174,8 +180,8 @@ def main() -> None:
 
 
 def _rounded(calibration: Calibration) -> Calibration:
-    start, nearness, words, fall, least = astuple(calibration)
-    return Calibration(round(start, 1), round(nearness, 1), round(words, 1), round(fall, 1), round(least, 2))
+    *factors, least = astuple(calibration)
+    return Calibration(*(round(factor, 1) for factor in factors), least=round(least, 2))
 
 
 if __name__ == "__main__":

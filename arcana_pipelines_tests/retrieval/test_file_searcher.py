@@ -207,7 +207,7 @@ def test_without_its_model_words_alone_are_searched_and_a_note_says_what_is_miss
     settings = alone(handbook.database).model_copy(update={"openai_api_key": None})
     with Searcher.from_file(file, settings=settings) as searcher:
         results = searcher.search("vacation rules")
-    assert results.hits[0].title.startswith("Vacation")
+    assert {hit.title for hit in results.hits} > {"Vacation 0", "휴가 규정"}
     assert "OPENAI_API_KEY is not set" in results.notes[0] and "Words alone" in results.notes[0]
 
 

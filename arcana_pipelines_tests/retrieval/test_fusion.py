@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.retrieval.fusion import RRF_CONSTANT, Scored, fuse_by_rank
+from arcana_pipelines.retrieval.fusion import RRF_CONSTANT, Scored, fuse, fuse_by_rank, with_covered
 
 
 def test_the_score_is_the_sum_of_reciprocal_ranks_over_that_of_the_first_of_both() -> None:
@@ -37,3 +37,9 @@ def test_equals_share_a_rank_and_stand_in_a_fixed_order() -> None:
 
 def test_no_candidates_have_no_order() -> None:
     assert fuse_by_rank([]) == []
+
+
+def test_by_words_a_text_that_says_more_of_the_question_comes_before_one_that_scores_a_little_more() -> None:
+    repeats, says = Scored(1, 2.1, 0.0, covered=0.3), Scored(2, 2.0, 0.0, covered=0.9)
+    assert fuse([repeats, says], 0.0)[0][0] == 1
+    assert fuse(with_covered([repeats, says], 8.0), 0.0)[0][0] == 2

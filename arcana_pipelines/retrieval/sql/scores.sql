@@ -1,13 +1,16 @@
 -- The exact scores of the candidates.
 -- in: chunks, terms, passages (tables; chunks as a parameter: ids), build (rag_index_build_id),
---     vector (idf by term, sparsevec), embedding (of the question)
+--     vector, other_vector (idf by term, sparsevec; the other one is that of the question in the
+--     other language, or NULL), embedding (of the question), asked_keys (of what the question asks for)
 -- out: document_chunk_id, by words (BM25), by meaning (cosine similarity of the chunk), of its nearest passage (NULL
---     where passages have no vectors), language (NULL where it is not known)
-SELECT k.document_chunk_id, coalesce(-(t.terms <#> %(vector)s::sparsevec), 0)::float8,
+--     where passages have no vectors), language (NULL where it is not known), which of asked_keys the chunk has
+SELECT k.document_chunk_id,
+       coalesce(-least(t.terms <#> %(vector)s::sparsevec, t.terms <#> %(other_vector)s::sparsevec), 0)::float8,
        coalesce(1 - (k.chunk_embedding <=> %(embedding)s::vector), 0)::float8,
        (SELECT max(-(p.passage_embedding::vector <#> %(embedding)s::vector))
         FROM {passages} p
         WHERE p.rag_index_build_id = %(build)s AND p.text_hash = ANY(k.passages)),
-       k.language
+       k.language,
+       ARRAY(SELECT key FROM unnest(t.keys) key WHERE key = ANY(%(asked_keys)s::int[]))
 FROM {chunks} k LEFT JOIN {terms} t USING (document_chunk_id)
 WHERE k.document_chunk_id = ANY(%(chunks)s::bigint[]) AND k.deleted_at IS NULL;
