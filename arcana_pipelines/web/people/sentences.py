@@ -148,6 +148,14 @@ _FORMS = {
     r"the target '(.+)' refuses (\d+) documents, .+": (
         "색인 사본 ‘{0}’이(가) 문서 {1}개를 거부해 게시된 내용이 들어가지 못했습니다."
     ),
+    r"the target '(.+)' had lost what it held, and is filled again\. .+": (
+        "색인 사본 ‘{0}’의 내용이 없어져 다시 채우는 중입니다. 검색에는 영향이 없지만, 사본을 읽는 프로그램은 다 "
+        "채워질 때까지 아무것도 찾지 못하거나 일부만 찾습니다."
+    ),
+    r"the target '(.+)' has lost what it held: (.+) is not there any more\. .+": (
+        "색인 사본 ‘{0}’의 내용이 없어졌습니다({1}이(가) 더는 없음). Dagster 데몬이 다시 채웁니다. 검색에는 영향이 "
+        "없지만, 사본을 읽는 프로그램은 그때까지 아무것도 찾지 못하거나 일부만 찾습니다."
+    ),
     r"documents bring the topic '(.+)', which version (\S+) of the taxonomy does not have, (\d+) of them\. .+": (
         "문서에 적힌 주제 ‘{0}’이(가) 분류 체계 버전 {1}에 없습니다(문서 {2}개). "
         "문서는 검색되지만 이 주제로는 찾을 수 없습니다."
@@ -178,7 +186,7 @@ _FORMS = {
         "Dagster 웹 서버가 다른 곳으로 보내려 해서 따르지 않았습니다. DAGSTER_UI_URL을 확인하세요."
     ),
     r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
-    r"(arcana target list \S+), then (arcana doctor)": "{0}, 그다음 {1}",
+    r"(arcana target list \S+), then (arcana doctor|arcana target verify \S+ \S+)": "{0}, 그다음 {1}",
     r"(arcana doctor), then (arcana file retry \S+)": "{0}, 그다음 {1}",
 }
 _PARTS = {

@@ -17,14 +17,15 @@ from arcana_pipelines_tests.web.people.conftest import Visit, seen
 FACTS: dict[str, Any] = {
     "mode": "full", "problem": "Notion said 500", "pages": 80, "before": 2, "titles": ["Heron"], "reason": "broken",
     "failures": 4, "spent": 5.0, "limit": 5, "hours": 30,
-    "target": "chroma", "waiting": 3, "minutes": 7, "parked": 2,
+    "target": "chroma", "waiting": 3, "minutes": 7, "parked": 2, "location": "nowhere/chroma", "is_made_anew": False,
     "files": 4, "names": ["plan.pdf"],
     "version": "1.0.0", "labels": ["AI", "RGA"], "key": "00ff", "times": 5, "more": 12,
 }  # fmt: skip
 
 
 def causes() -> list[alerts.Cause]:
-    of_rows = [make("acme", FACTS) for make in alerts._CAUSES.values()]
+    said = [make("acme", FACTS) for make in alerts._CAUSES.values()]
+    of_rows = [cause for cause in (*said, alerts._target_wiped("acme", FACTS | {"is_made_anew": True})) if cause]
     purposes = (*alerts._OF_PURPOSE, "something_new")
     of_runs = [alerts._of_run(FailedRun("acme", purpose, "r", error, "it broke"))
                for purpose in purposes for error in ("", "BudgetReached")]  # fmt: skip
