@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2
 _NOT_KNOWN = "how far it is behind is not known yet"
-_OTHER_HISTORY = (
+# Why one is not read that has more of the log than the database, which was asked after it.
+OTHER_HISTORY = (
     "it has replayed more than the database has written: it follows another server, or the database was restored to an "
     "earlier moment; make another (SEARCH_DATABASE_URL)"
 )
@@ -84,7 +85,10 @@ class Replica:
         self._clock = clock
         self._most_lag = primary.settings.search_replica_lag
         self._places: deque[tuple[float, int]] = deque()
+        # Those of as long as it may be behind, and the last one before.
+        self._recent: deque[tuple[float, int]] = deque()
         self._has_caught_up = False
+        self._primary: Position | None = None
         # What the replica had when it had more than the primary.
         self._ahead = 0
         self._looking = threading.Lock()
@@ -120,7 +124,16 @@ class Replica:
             refuse_unbound(connection)
         # Asked again: what the replica has by now, the primary had before.
         with primary.connection() as connection:
-            return self._standing(position_of(connection), has)
+            self._primary = position_of(connection)
+        return self._standing(self._primary, has)
+
+    def is_near(self, connection: Connection) -> bool:
+        """Whether the server of one connection may be read.
+
+        At an address there may be several, and another one than was looked at.
+        """
+        has, primary = position_of(connection), self._primary
+        return primary is not None and problem_of(primary, has) is None and has.position >= self._recent[0][1]
 
     def give_up(self, why: str) -> None:
         """Read it no more until a look finds it good. Whoever waits for an answer of it finds the connection ended."""
@@ -139,7 +152,7 @@ class Replica:
         elif replica.position < self._ahead:
             self._ahead = 0  # it was made anew
         # It stays what it is when the primary has written as much of its own.
-        if problem := problem_of(primary, replica) or (_OTHER_HISTORY if self._ahead else None):
+        if problem := problem_of(primary, replica) or (OTHER_HISTORY if self._ahead else None):
             return Standing(problem)
         while self._places and self._places[0][1] <= replica.position:
             self._places.popleft()
@@ -155,7 +168,11 @@ class Replica:
         if len(self._places) >= _MOST_PLACES:
             self._places.clear()
             self._has_caught_up = False
-        self._places.append((self._clock(), position))
+        now = self._clock()
+        for places in (self._places, self._recent):
+            places.append((now, position))
+        while len(self._recent) > 1 and self._recent[1][0] <= now - self._most_lag:
+            self._recent.popleft()
 
     def _stands(self, standing: Standing) -> None:
         before, self.standing = self.standing, standing
@@ -182,13 +199,11 @@ def position_of(connection: Connection) -> Position:
 
 
 def problem_of(primary: Position, replica: Position) -> str | None:
-    """Why a server is no replica that may be read in the place of the primary, which was asked after it."""
+    """Why a server is no replica that may be read in the place of the primary, whatever it has replayed."""
     if primary.origin != replica.origin:
         return "it holds another database than DATABASE_URL (SEARCH_DATABASE_URL)"
     if not replica.is_standby:
         return "it is no standby: what it holds is a history of its own (SEARCH_DATABASE_URL)"
-    if replica.position > primary.position:
-        return _OTHER_HISTORY
     if replica.revision != newest_revision():
         return f"it has the schema {replica.revision}, and this release needs {newest_revision()}"
     return None

@@ -122,7 +122,7 @@ class Reads:
             return None
         try:
             with self.replica.database.connection() as connection:
-                work = find(connection)
+                work = find(connection) if self.replica.is_near(connection) else None
                 if work is None:
                     self._note("behind")
                     return None

@@ -151,6 +151,17 @@ def test_one_that_has_more_than_the_database_is_of_another_history_and_stays_so(
         assert replica.is_read
 
 
+def test_each_of_several_servers_at_the_address_has_to_have_what_is_older_than_it_may_be_behind(
+    database: Database, servers: Servers
+) -> None:
+    with replica_at(database, of_server(database), servers) as replica, replica.database.connection() as connection:
+        for _ in range(10):  # 1000 to 1900, a second each; 5 may be missed
+            servers.look(replica, primary=100, replayed=100)
+        assert replica.is_read
+        for servers.replica, is_near in ((2000, True), (1500, True), (1499, False)):
+            assert replica.is_near(connection) is is_near
+
+
 def test_that_all_connections_are_in_use_says_nothing_of_it(database: Database, servers: Servers) -> None:
     with (
         closing(primary_with(database, of_server(database))) as primary,

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from arcana_pipelines.caching import caches
 from arcana_pipelines.db import replica as replicas
 from arcana_pipelines.db.engine import Connection
-from arcana_pipelines.db.replica import Standing
+from arcana_pipelines.db.replica import Position, Standing
 from arcana_pipelines.errors import CursorRefused, DatabaseBusy, DatabaseUnreachable, NoRoleForCompany
 from arcana_pipelines.retrieval.searcher import Searcher
 from arcana_pipelines.web import reads
@@ -161,6 +161,25 @@ def test_that_requests_have_all_threads_says_nothing_of_the_replica(replicated: 
 
     with closing(database):
         anyio.run(begin, reads.Reads(database))
+
+
+def test_a_server_that_is_behind_is_not_read_where_the_address_leads_to_several(
+    replicated: Replicated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replicated.replica.look()
+    position_of = replicas.position_of
+
+    def of_several(connection: Connection) -> Position:
+        is_lent = connection in replicated.replica.database.pool._lent  # to who reads; looks have another one
+        return replace(position_of(connection), **({"position": 1} if is_lent else {}))
+
+    with monkeypatch.context() as several:
+        several.setattr(replicas, "position_of", of_several)
+        replicated.replica.look()
+        assert replicated.replica.is_read and replicated.search().json()["hits"]
+    assert replicated.reads() == {"behind": 1}
+    assert replicated.client.get(DOCUMENT).status_code == 200
+    assert replicated.reads() == {"behind": 1, "replica": 1}
 
 
 def test_while_a_look_hangs_no_other_one_begins(replicated: Replicated, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.embedded.private_folders import closing_mode
 from arcana_pipelines.db.engine import Database, require_installation
-from arcana_pipelines.db.replica import CONNECT_SECONDS, position_of, problem_of, replica_database
+from arcana_pipelines.db.replica import CONNECT_SECONDS, OTHER_HISTORY, position_of, problem_of, replica_database
 from arcana_pipelines.db.server import check_server, companies_without_role, reader, refuse_unbound
 from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
@@ -388,7 +388,10 @@ def _replica(database: Database) -> str:
             refuse_unbound(connection)
         with database.connection() as connection:
             primary = position_of(connection)
-    if (problem := problem_of(primary, replica)) is not None:
+    problem = problem_of(primary, replica)
+    if problem is None and replica.position > primary.position:
+        problem = OTHER_HISTORY
+    if problem is not None:
         raise ArcanaError(f"the replica at {opened.safe_url} is not read: {problem}")
     behind = primary.position - replica.position
     return f"{opened.safe_url} is a standby of the database, and {behind:,} bytes of its log behind"
