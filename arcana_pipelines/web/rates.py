@@ -17,20 +17,24 @@ from dataclasses import dataclass
 from arcana_pipelines.caching.redis import RedisStore
 
 # A bucket in Redis is the time at which it is full, in microseconds by the clock there: whoever takes a token puts that
-# off. What is no such time counts as full, and what is too late as empty.
+# off. What is no such time counts as full, and what is too late as empty; either is a bucket again after it.
 _TAKE = """
 local limit, minute = tonumber(ARGV[1]), 60000000
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local token = minute / limit
-local full = math.min(math.max(tonumber(redis.call('GET', KEYS[1])) or now, now), now + minute)
-local wait = full + token - minute - now
-if wait > 1 then
-    return {0, math.ceil(wait), math.ceil(full - now)}
+local held = redis.pcall('GET', KEYS[1])
+held = type(held) == 'string' and tonumber(held) or now
+if held ~= held then
+    held = now
 end
-full = full + token
+local full = math.min(math.max(held, now), now + minute)
+local wait = full + token - minute - now
+if wait <= 1 then
+    full, wait = full + token, 0
+end
 redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
-return {math.max(0, math.floor((now + minute - full + 1) / token)), 0, math.ceil(full - now)}
+return {math.max(0, math.floor((now + minute - full + 1) / token)), math.ceil(wait), math.ceil(full - now)}
 """
 # Those that were used last are kept. One that is forgotten begins full.
 MOST_BUCKETS = 10_000
