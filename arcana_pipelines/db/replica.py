@@ -19,7 +19,7 @@ import psycopg
 
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.pool import Pool
-from arcana_pipelines.db.query import one
+from arcana_pipelines.db.query import one, scalar
 from arcana_pipelines.db.schema import newest_revision
 from arcana_pipelines.db.server import refuse_unbound
 from arcana_pipelines.db.statements import statements_beside
@@ -196,6 +196,11 @@ def replica_database(settings: Settings) -> Database:
 def position_of(connection: Connection) -> Position:
     """Where a server is."""
     return one(connection, Position, load_sql("server_position"))
+
+
+def history_of(connection: Connection) -> str:
+    """Which history of which database a server goes on in: a restore begins another one."""
+    return str(scalar(connection, load_sql("server_history")))
 
 
 def problem_of(primary: Position, replica: Position) -> str | None:

@@ -4,6 +4,7 @@ for all who ask the same as long as the answer is the same."""
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 import arcana_pipelines
 from arcana_pipelines.caching.caches import Caches, Tenant
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.db.replica import history_of
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.keys.access import Access
 from arcana_pipelines.keys.asked import AskedIndex
@@ -32,6 +34,7 @@ class Searches:
 
     def __init__(self, database: Database, gate: Gate, caches: Caches, reads: Reads) -> None:
         self._gate = gate
+        self._database = database
         self._reads = reads
         self._cache = caches.searches
         self._searchers = Searchers(database, caches.embeddings)
@@ -70,7 +73,8 @@ class Searches:
         """
         is_counted = access.is_counted
         is_opened = self._gate.is_at_hand(access, slug, asked.index)
-        if not self._cache.is_at_hand or is_counted or not is_opened or not _is_kept(asked):
+        is_known = "_history" in self.__dict__  # else the database would be asked
+        if not self._cache.is_at_hand or is_counted or not is_opened or not is_known or not _is_kept(asked):
             return None
         opened = self._gate.index(access, "search", slug, asked.index)
         assert opened.index is not None
@@ -141,7 +145,13 @@ class Searches:
         internal, are part of it: nothing that is kept has to be taken back. `index` is as the database has it, or the
         replica that is asked."""
         who = (opened.limits, opened.sees_internal)
-        return self._cache.key(tenant, opened.slug, asdict(index), *who, asdict(asked), self._made_by)
+        return self._cache.key(tenant, opened.slug, asdict(index), *who, asdict(asked), self._made_by, self._history)
+
+    @cached_property
+    def _history(self) -> str:
+        """Of the database: after a restore it counts publishes anew, and a Redis may hold what was answered before."""
+        with self._database.connection() as connection:
+            return history_of(connection)
 
     def _is_whole(self, asked: SearchRequest, results: Results) -> bool:
         """Whether the same would be answered again: no provider was away."""

@@ -177,6 +177,15 @@ class TestNothingIsGivenThatIsNotSoAnyMore:
         after = {hit["external_id"]: hit["path"] for hit in asking.hits(k=2)}
         assert after[page].startswith(before[other] + ".") and after[other] == before[other]
 
+    def test_of_before_a_restore(self, companies: Harness, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Which counts publishes anew: the same number is of another one then."""
+        redis_url = SecretStr(valkey.url)
+        for history in ("7301/16384/1", "7301/16384/2"):
+            monkeypatch.setattr("arcana_pipelines.web.searches.history_of", lambda connection, said=history: said)
+            with served(companies, redis_url=redis_url) as api:
+                assert Asking(api).titles() == Asking(api).titles()
+                assert outcomes(api) == {"miss": 1, "hit": 1}
+
     def test_of_a_property_that_is_filtered_by(self, api: Api) -> None:
         world = api.acme.world
         tasks = world.add_database("Tasks", schema={"State": "select"})
