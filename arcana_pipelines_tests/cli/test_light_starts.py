@@ -18,14 +18,17 @@ from arcana_pipelines_tests.harness import Harness
 
 DAGSTER = "dagster"
 HEAVY = {DAGSTER, "sqlalchemy", "alembic", "numpy", "wordllama", "tokenizers", "urllib3", "pandas", "openai"}
-# What reads Markdown, cuts it, and reads files: nobody needs it who has nothing new.
+# What reads pages and files, cuts them, and finds what is near: nobody needs it who has nothing new.
 OF_NEWS = {
     "rapidfuzz",
     "arcana_pipelines.chunking.chunker",
     "arcana_pipelines.documents.contents",
+    "arcana_pipelines.classification.nearest",
     "arcana_pipelines.files.parsing.run",
+    "arcana_pipelines.files.text",
     "arcana_pipelines.markdown.normalise",
     "arcana_pipelines.pipeline.cutting",
+    "arcana_pipelines.taxonomy.drafts",
 }
 # What a search without filters has no use for.
 OF_SOME_SEARCHES = {

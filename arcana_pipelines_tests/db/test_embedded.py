@@ -23,6 +23,7 @@ import pytest
 from arcana_pipelines.cli.commands import doctor
 from arcana_pipelines.db.embedded import keeper, lease
 from arcana_pipelines.db.embedded.private_folders import let_pass, make_socket_folder, require_private
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.postgres import DatabaseServer
@@ -181,6 +182,16 @@ class TestLife:
                 assert _answers(home)
                 another.end()
                 assert [victim(home) for victim in victims] != before
+
+    def test_a_command_whose_first_connection_finds_the_server_dead_waits_for_it(self, home: Path) -> None:
+        """No other connection is made before it, to see whether the server answers."""
+        with _used(home):
+            database = Database(Settings(arcana_home=home))
+            os.kill(_postmaster(home), signal.SIGKILL)
+            with database.connection() as connection:
+                assert connection.execute("SELECT current_user").fetchone() == ("arcana_owner",)
+            database.close()
+            lease.release_lease(home)
 
     def test_a_server_that_cannot_start_is_told_in_postgresql_s_words_and_starts_when_it_can(self, home: Path) -> None:
         with _used(home):
