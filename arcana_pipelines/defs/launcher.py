@@ -29,9 +29,11 @@ LONGEST_RUN_SECONDS = 43_200
 # How long an answer of the broker is waited for.
 BROKER_SECONDS = 10
 _RESULTS = "arcana_pipelines.defs.celery_results:Results"
+# Of docker-compose.yml: by them PostgreSQL's roles are made, its superuser among them.
+_OF_ROLES = ("POSTGRES_PASSWORD", "ARCANA_DB_PASSWORD", "ARCANA_DAGSTER_DB_PASSWORD", "ARCANA_SERVER_DB_PASSWORD")
 # Of this machine: containers have their own, and read no file `.env`.
 _NOT_HANDED_ON = frozenset(
-    {"ARCANA_HOME", "ARCANA_FROM_ENV_FILE", *(name.upper() for name in LauncherSettings.model_fields)}
+    {"ARCANA_HOME", "ARCANA_FROM_ENV_FILE", *_OF_ROLES, *(name.upper() for name in LauncherSettings.model_fields)}
 )
 
 

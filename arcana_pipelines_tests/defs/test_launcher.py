@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,7 @@ from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import LauncherSettings, Settings, load_launcher_settings, load_settings
 from arcana_pipelines_tests.caching.valkey import Valkey
 
+ROOT = Path(__file__).parents[2]
 SECONDS = 3.0
 BROKER = "redis://:secret-of-the-broker@broker.invalid:6379/0"
 
@@ -126,11 +128,16 @@ class TestBroker:
 def test_a_run_elsewhere_gets_our_variables_and_tokens_and_nothing_of_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("NOTION_TOKEN", "TOKEN_OF_ACME", "DATABASE_URL", "ARCANA_DAGSTER_PG_URL", "LD_PRELOAD", "ARCANA_HOME"):
+    of_roles = re.findall(r"^#? ?(\w+_PASSWORD)=$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    of_roles = [name for name in of_roles if name.lower() not in Settings.model_fields]
+    assert "POSTGRES_PASSWORD" in of_roles and len(of_roles) == 4
+    given = ("NOTION_TOKEN", "TOKEN_OF_ACME", "DATABASE_URL", "ARCANA_DAGSTER_PG_URL", "LD_PRELOAD", "ARCANA_HOME")
+    for name in (*given, *of_roles):
         monkeypatch.setenv(name, "a value")
     _, config = launcher_of(LauncherSettings(run_launcher="docker"))
     assert {"NOTION_TOKEN", "TOKEN_OF_ACME", "DATABASE_URL", "ARCANA_DAGSTER_PG_URL"} <= set(config["env_vars"])
-    assert {"ARCANA_HOME", "LD_PRELOAD", "CELERY_BROKER_URL", "RUN_LAUNCHER"}.isdisjoint(config["env_vars"])
+    nothing_of = {"ARCANA_HOME", "LD_PRELOAD", "CELERY_BROKER_URL", "RUN_LAUNCHER", *of_roles}
+    assert nothing_of.isdisjoint(config["env_vars"])
 
 
 def test_kubernetes_takes_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
