@@ -3,10 +3,12 @@ for all who ask the same as long as the answer is the same."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+import psycopg
 from pydantic import TypeAdapter
 
 import arcana_pipelines
@@ -24,6 +26,8 @@ from arcana_pipelines.retrieval.searchers import Searchers
 from arcana_pipelines.web.gate import Gate, Opened
 from arcana_pipelines.web.reads import Reads, note_seen
 from arcana_pipelines.web.use import use_now
+
+log = logging.getLogger(__name__)
 
 # Hits of one answer: more is a listing, which is had page by page.
 MOST_K = 100
@@ -151,7 +155,12 @@ class Searches:
     def _history(self) -> str:
         """Of the database: after a restore it counts publishes anew, and a Redis may hold what was answered before."""
         with self._database.connection() as connection:
-            return history_of(connection)
+            try:
+                return history_of(connection)
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported) as error:
+                # Of somebody else's server. Then whoever restores empties the Redis.
+                log.warning("the database does not tell its history: %s", error)
+                return ""
 
     def _is_whole(self, asked: SearchRequest, results: Results) -> bool:
         """Whether the same would be answered again: no provider was away."""

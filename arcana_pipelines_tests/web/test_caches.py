@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import psycopg
@@ -185,6 +185,17 @@ class TestNothingIsGivenThatIsNotSoAnyMore:
             with served(companies, redis_url=redis_url) as api:
                 assert Asking(api).titles() == Asking(api).titles()
                 assert outcomes(api) == {"miss": 1, "hit": 1}
+
+    def test_nor_does_a_server_that_does_not_tell_its_history_refuse_searches(
+        self, companies: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(connection: object) -> NoReturn:
+            raise psycopg.errors.InsufficientPrivilege("permission denied for function pg_control_system")
+
+        monkeypatch.setattr("arcana_pipelines.web.searches.history_of", refuse)
+        with served(companies) as api:
+            assert Asking(api).titles() == Asking(api).titles()
+            assert outcomes(api) == {"miss": 1, "hit": 1}
 
     def test_of_a_property_that_is_filtered_by(self, api: Api) -> None:
         world = api.acme.world
