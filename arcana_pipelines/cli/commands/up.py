@@ -26,6 +26,7 @@ import click
 
 from arcana_pipelines import demo
 from arcana_pipelines.backup.places import has_backups
+from arcana_pipelines.cli.code_server import CodeServer
 from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.output import say
 from arcana_pipelines.cli.runs import run_sync
@@ -105,7 +106,7 @@ def command(port: int, host: str, api_port: int, no_demo: bool) -> None:
                 _say_page(host, api_port)
             else:
                 say("[yellow]The API is not served: {}[/yellow]", why_not or f"{settings.home / 'api.log'} says why.")
-        code = _wait(server, place, known)
+        code = _wait(server, place, known, CodeServer(f"http://{_reached(host)}:{port}"))
     finally:
         if api is not None:
             _stop(api)
@@ -142,7 +143,7 @@ def _refuse_beside_backups(settings: Settings) -> None:
         )
 
 
-def _wait(server: subprocess.Popen[str], place: Path, known: int | None) -> int | None:
+def _wait(server: subprocess.Popen[str], place: Path, known: int | None, code: CodeServer) -> int | None:
     """The code that a server ended with; None where it runs, and the folder that it works in is not there any more."""
     while True:
         try:
@@ -150,6 +151,7 @@ def _wait(server: subprocess.Popen[str], place: Path, known: int | None) -> int 
         except subprocess.TimeoutExpired:
             if _inode(place) != known:
                 return None
+            code.look()
 
 
 def _inode(folder: Path) -> int | None:
@@ -238,8 +240,12 @@ def _why_no_api(settings: Settings, host: str, port: int) -> str | None:
 
 def _start_api(host: str, ui_port: int, port: int, home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "arcana_pipelines.cli", "serve", "--host", host, "--port", str(port)]
-    reached = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
-    return _start(command, home, home / "api.log", {"DAGSTER_UI_URL": f"http://{reached}:{ui_port}"}, home)
+    return _start(command, home, home / "api.log", {"DAGSTER_UI_URL": f"http://{_reached(host)}:{ui_port}"}, home)
+
+
+def _reached(host: str) -> str:
+    """What a server that listens at an address of this machine is asked by."""
+    return "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
 
 
 def _api(host: str, port: int) -> str:
