@@ -81,6 +81,23 @@ def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bo
     return found
 
 
+def with_numbers(text: str) -> str:
+    """A whole document's text in which each item of a numbered list has the number that a reader counts.
+
+    As it is stored, numbers that only count on are all `1. ` (`markdown.layout`).
+    """
+    told: list[str] = []
+    end = 0
+    for block in read_blocks(text):
+        if block.kind != "list":
+            continue
+        begin = text.index(block.text, end)
+        for start, (written, counted) in sorted(_counted(block.text, may_go_on=False).items()):
+            told += [text[end : begin + start], counted]
+            end = begin + start + len(written)
+    return "".join([*told, text[end:]])
+
+
 _Span = tuple[int, int, str, str]  # begin and end in the block, what is embedded before it, what it says
 
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from arcana_pipelines.chunking.blocks import read_blocks
 from arcana_pipelines.chunking.headings import heading_of
+from arcana_pipelines.chunking.passages import with_numbers
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import rows, scalar
 from arcana_pipelines.db.statements import statements_beside
@@ -82,7 +83,7 @@ class Document:
     """Since when this version is served."""
 
     text: str
-    """Markdown, without the title."""
+    """Markdown, without the title. Items of numbered lists have their numbers."""
 
     headings: list[DocumentHeading] = field(default_factory=list)
     """Those of the text, in its order."""
@@ -264,7 +265,7 @@ def document_of(row: Mapping[str, Any]) -> Document:
             "title": title,
             "url": url,
             "file": hit_file(about, None, title, holding_page(**page)) if row["kind"] == "file" else None,
-            "text": shown(row["text"]),
+            "text": shown(with_numbers(row["text"])),
             "headings": [
                 DocumentHeading(heading.level, shown(heading.text), link_to(row["kind"], url, [heading.text]))
                 for heading in headings

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import chunk_document
 from arcana_pipelines.chunking.headings import Heading
-from arcana_pipelines.chunking.passages import Passage, passages
+from arcana_pipelines.chunking.passages import Passage, passages, with_numbers
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
 
@@ -62,6 +62,16 @@ def test_a_list_that_may_have_begun_in_the_chunk_before_is_read_without_numbers(
         "  - left", "  - right", "- ring", "  1. once", "  2. again", "Then:", "1. wait",
     ]  # fmt: skip
     assert found(text)[2].embedded == "Doors\n1. ring", "it is embedded as it is written"
+
+
+def test_a_whole_document_has_its_numbers_and_all_else_as_it_is_stored() -> None:
+    code = "```\n1. code\n1. code\n```"
+    stored = (
+        f"1. 켠다\n1. 기다린다\n   오래\n  1. left\n  1. right\n1. 끈다\n\nThen 1. is said.\n\n{code}\n\n7. on\n8. off"
+    )
+    assert with_numbers(stored) == (
+        f"1. 켠다\n2. 기다린다\n   오래\n  1. left\n  2. right\n3. 끈다\n\nThen 1. is said.\n\n{code}\n\n7. on\n8. off"
+    )
 
 
 def test_each_passage_knows_the_headings_that_it_stands_under() -> None:

@@ -55,6 +55,14 @@ def test_it_is_whole_and_found_by_any_of_its_names(acme: Harness, guide: str, se
     Draft202012Validator(Document.json_schema()).validate(json.loads(json.dumps(found.to_dict())))
 
 
+def test_steps_have_their_numbers(acme: Harness, searcher: Searcher) -> None:
+    steps = [blocks.numbered(each) for each in ("불을 끈다", "Wait", "문을 닫는다")]
+    page = acme.world.add_page("Closing time", blocks=steps)
+    acme.world.clock.advance(600)
+    acme.sync()
+    assert searcher.document(page).text.splitlines() == ["1. 불을 끈다", "2. Wait", "3. 문을 닫는다"]
+
+
 def test_a_row_has_its_properties(acme: Harness, searcher: Searcher) -> None:
     database = acme.world.add_database("Tasks", schema={"상태": {"type": "select", "options": ["완료"]}})
     row = acme.world.add_row(database.data_source_id, "Fix", {"상태": "완료"}, [blocks.paragraph("Repair it.")])
