@@ -71,7 +71,9 @@ def in_other_language(text: str) -> dict[int, QueryTerm]:
     if terms:
         words = {meaning.word for meaning in known}
         rest = _WORD.sub(lambda match: " " if match[0] >= "가" or match[0] in words else match[0], text.lower())
-        terms = query_terms(rest) | terms
+        # What joins and asks counts here as little as in the question: it is not all that is asked for.
+        asked = query_terms(text.lower())
+        terms = {number: asked[number] for number in query_terms(rest) if number in asked} | terms
     return terms
 
 

@@ -14,7 +14,6 @@ from arcana_pipelines.lexical.analysis import (
     UNSEEN,
     has_cjk,
     numbers,
-    query_terms,
     term_id,
     tokens,
 )
@@ -29,8 +28,8 @@ _RUN = re.compile(
 
 
 def terms_of(query: str) -> set[int]:
-    """The numbers of a question's terms that are worth marking."""
-    return {number for number, term in query_terms(query).items() if term.weight > LEAST}
+    """The numbers of a question's terms that are worth marking; none where all its words only ask or join others."""
+    return {term_id(token.term) for token in tokens(query) if token.weight > LEAST}
 
 
 def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arcana_pipelines.lexical import concepts, query_plan
-from arcana_pipelines.lexical.analysis import LEVELS, query_terms, term_id
+from arcana_pipelines.lexical.analysis import LEAST, LEVELS, query_terms, term_id
 
 _LINES = Path(concepts.__file__).with_name("concepts.txt").read_text(encoding="utf-8").splitlines()
 
@@ -38,6 +38,17 @@ def test_names_and_numbers_of_a_question_are_the_same_in_both_languages() -> Non
     terms = concepts.in_other_language("HR-1200 배터리는 몇 시간 가나요?")
     assert terms[term_id("hr-1200")].weight == 1
     assert term_id("~batteri") in terms and term_id("배터") not in terms
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["what is the wifi password for visitors?", "A customer lost the receipt", "휴가는 어떻게 what is the"],
+)
+def test_words_that_ask_or_join_count_as_little_there_when_all_others_are_translated(question: str) -> None:
+    """Else every "the" of an English text is marked, and gains as much as the words that were asked for."""
+    terms = concepts.in_other_language(question)
+    small = [terms[number] for word in ("what", "is", "the", "a") if (number := term_id(word)) in terms]
+    assert small and all(term.weight <= LEAST for term in small)
 
 
 @pytest.mark.parametrize(

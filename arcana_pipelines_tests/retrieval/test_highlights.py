@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +48,9 @@ def test_a_word_is_marked_as_often_as_it_stands() -> None:
     assert [text[begin:end] for begin, end in highlights(text, terms_of("leave 휴가"))] == [
         "Leave", "leave", "leaves", "휴가", "휴가"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("question", ["what is the", "How do I?", "어떻게 하나요", "the"])
+def test_nothing_is_marked_where_no_word_says_what_is_asked_for(question: str) -> None:
+    assert terms_of(question) == set()
+    assert terms_of(f"{question} 휴가 leave") == terms_of("휴가 leave")
