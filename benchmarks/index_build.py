@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import wordllama
 from machine import print_machine
 from own_server import own_server
 from pgvector.psycopg import register_vector
@@ -211,7 +212,12 @@ def rate(scale: float) -> bool:
             started = time.monotonic()
             ann.ensure_ann(connection, replace(build, ann_setting="auto"), len(texts))
             approximate = time.monotonic() - started
-            library = local_small.load_library()
+            # The weights are in the package; without `cache_dir` it looks for them in the home directory.
+            library = wordllama.WordLlama.load(
+                cache_dir=Path(wordllama.__file__).parent,
+                disable_download=True,
+                dim=local_small.SmallEmbedder.dimensions,
+            )
             library.embed(["the model is loaded"])
             started = time.monotonic()
             library.embed(texts, norm=True)

@@ -231,7 +231,7 @@ class FileSearch(RankedSearch):
         rows = self._of_chunks("chunk_id, embedding, passages, terms, weights, keys, language", chunks)
         language = self._asked.language if self._asked else None
         lexical = _lexical([row[3:5] for row in rows], self._plan)
-        held = [np.frombuffer(row[5] or b"", "<i4") for row in rows]
+        held = [np.frombuffer(row[5] or b"", ">i4") for row in rows]
         covered = self._covered([each[np.isin(each, self._asked_keys)].tolist() for each in held])
         return [
             Scored(

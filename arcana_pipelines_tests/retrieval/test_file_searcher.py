@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -183,7 +184,10 @@ def test_the_file_of_a_target_is_searched_the_same_way(handbook: Harness, file: 
     with Searcher(handbook.slug, database=handbook.database) as ours:
         expected = ours.search("연차 휴가는 며칠인가요?")
     with Searcher.from_file(file, settings=alone(handbook.database)) as searcher:
-        assert searcher.search("연차 휴가는 며칠인가요?").hits == expected.hits
+        found = searcher.search("연차 휴가는 며칠인가요?")
+    # The last digit is that of vectors of half precision, which PostgreSQL and the file add up in another order.
+    for hit, same in zip(found.hits, expected.hits, strict=True):
+        assert replace(hit, score=round(hit.score, 4)) == replace(same, score=round(same.score, 4))
     with pytest.raises(WrongUse, match="is a target"):
         exported(handbook, file)
 
