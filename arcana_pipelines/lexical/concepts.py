@@ -20,6 +20,7 @@ from arcana_pipelines.lexical.korean import only_asks, verb_stem, with_fewer_end
 IN_OTHER_LANGUAGE = 0.5
 IN_SAME_LANGUAGE = 0.2
 _MOST = 5  # words of each language that are looked for in place of one
+_SURE = 2  # of more words each may mean something else
 _SHORTEST_PIECE = 2  # syllables of a word inside of a compound
 # `hr` in HR-1200 is no word.
 _WORD = re.compile(r"[가-힣]+|(?<![a-z0-9])(?<![a-z0-9][-_./&])[a-z]++(?![0-9]|[-_./&][a-z0-9])")
@@ -75,6 +76,11 @@ def in_other_language(text: str) -> dict[int, QueryTerm]:
         asked = query_terms(text.lower())
         terms = {number: asked[number] for number in query_terms(rest) if number in asked} | terms
     return terms
+
+
+def translations(text: str) -> list[str]:
+    """Words of the other language that those of a text mean without much doubt: such as are worth marking."""
+    return [word for meaning in meanings(text) if len(meaning.other) <= _SURE for word in meaning.other]
 
 
 def as_written(word: str) -> str:

@@ -31,6 +31,11 @@ def with_fewer_endings(word: str) -> tuple[str, ...]:
     return word, once, _without_ending(once)
 
 
+def is_ending(word: str) -> bool:
+    """Whether it is a particle or an ending, and no word."""
+    return word in _ENDINGS
+
+
 def _without_ending(word: str) -> str:
     if word not in _ENDINGS:
         for begin in range(max(1, len(word) - _LONGEST), len(word)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
 from itertools import chain
 
@@ -17,6 +17,7 @@ from arcana_pipelines.lexical.analysis import (
     term_id,
     tokens,
 )
+from arcana_pipelines.lexical.korean_marks import is_counted, marks, names_of
 
 # A word, with what is written inside of it and nobody sees, and accents that stand behind their letter; with the signs
 # that may belong to a name: `C++`, `.NET`, `--flag`.
@@ -26,22 +27,33 @@ _RUN = re.compile(
     re.IGNORECASE,
 )
 
+_PART = re.compile("[가-힣]+|[^가-힣]+")
+
+
+@lru_cache(20_000)
+def _number_of_mark(name: str) -> int:
+    """Apart from the terms of texts: those say what is found, this what is marked."""
+    return term_id(f"|{name}")
+
 
 def terms_of(query: str) -> set[int]:
     """The numbers of a question's terms that are worth marking; none where all its words only ask or join others."""
-    return {term_id(token.term) for token in tokens(query) if token.weight > LEAST}
+    return {term_id(token.term) for token in tokens(query) if token.weight > LEAST} | set(
+        map(_number_of_mark, names_of(query))
+    )
 
 
 def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     """Spans (begin, end) of a text that hold one of the terms, in order and apart from each other."""
     spans: list[tuple[int, int]] = []
-    held = _held(frozenset(terms))
+    marked_in = _marked(frozenset(terms))
     marked = [
         (at + begin, at + end)
         for piece in set(text.split())
-        if held[piece]
-        for begin, end in _spans(piece, terms)
+        if marked_in[piece]
         for at in _places(text, piece)
+        for begin, end, may_count in marked_in[piece]
+        if not (may_count and is_counted(text, at + begin))
     ]
     for begin, end in sorted(marked):
         if spans and spans[-1][1] >= begin:
@@ -81,13 +93,37 @@ _numbers_before = lru_cache(20_000)(_numbers)
 _held = lru_cache(8)(_Held)  # the texts of an answer are read one after the other
 
 
-def _spans(piece: str, terms: Set[int]) -> Iterator[tuple[int, int]]:
-    """Where in a piece one of the terms is."""
+class _Marked(dict[str, Sequence[tuple[int, int, bool]]]):
+    """Where in a piece without blanks some terms are, and whether it may be a unit there that is counted."""
+
+    def __init__(self, terms: Set[int]) -> None:
+        super().__init__()
+        self._terms = terms
+
+    def __missing__(self, piece: str) -> Sequence[tuple[int, int, bool]]:
+        self[piece] = spans = tuple(_spans(piece, self._terms))
+        return spans
+
+
+_marked = lru_cache(8)(_Marked)
+
+
+def _spans(piece: str, terms: Set[int]) -> Iterator[tuple[int, int, bool]]:
     for run in _RUN.finditer(piece):
         word = run.group()
-        if not terms.isdisjoint(numbers(word)):
-            begin, end = _inside(word, terms) if has_cjk(word) else (0, len(word))
-            yield run.start() + begin, run.start() + end
+        if not has_cjk(word):
+            if not terms.isdisjoint(numbers(word)):
+                yield run.start(), run.end(), False
+            continue
+        for part in _PART.finditer(word):
+            at = run.start() + part.start()
+            if part.group() >= "가":
+                found = next((mark for mark in marks(part.group()) if _number_of_mark(mark.name) in terms), None)
+                if found is not None:
+                    yield at, at + found.length, found.may_count
+            elif not terms.isdisjoint(numbers(part.group())):
+                begin, end = _inside(part.group(), terms)
+                yield at + begin, at + end, False
 
 
 def _places(text: str, piece: str) -> Iterator[int]:
@@ -101,7 +137,7 @@ def _places(text: str, piece: str) -> Iterator[int]:
 
 
 def _inside(word: str, terms: Set[int]) -> tuple[int, int]:
-    """What matches of a run of Hangul, kana or ideographs; all of it where that cannot be said."""
+    """What matches of a run of kana or ideographs; all of it where that cannot be said."""
     terms_inside = [token.term.lstrip("=") for token in tokens(word) if term_id(token.term) in terms]
     places = [(at, at + len(term)) for term in terms_inside if (at := word.lower().find(term)) >= 0]
     if not places:

@@ -239,11 +239,11 @@ class RankedSearch(ABC):
 
     def run(self) -> Found:
         """Search."""
-        corrections, other = self._planned()
+        corrections = self._planned()
         plan = self._plan
-        marked = terms_of(
-            " ".join((*(text for text, share in self._question.parts if share > LEAST), *corrections.values()))
-        ) | {number for number, term in other.items() if term.weight > LEAST}
+        of_question = [text for text, share in self._question.parts if share > LEAST]
+        asked = " ".join((*of_question, *corrections.values()))
+        marked = terms_of("\n".join((asked, *concepts.translations(asked))))
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
@@ -289,10 +289,10 @@ class RankedSearch(ABC):
             chunks = [*chunks, *near]
         return chunks, are_all
 
-    def _planned(self) -> tuple[dict[str, str], Mapping[int, QueryTerm]]:
+    def _planned(self) -> dict[str, str]:
         """What to look for: words, near ones in place of those that no text has, and others that mean the same.
 
-        Returns what was searched in place of words, and the question as texts of the other language would have it.
+        Returns what was searched in place of words.
         """
         terms, parts = dict(self._question.terms), self._question.parts
         same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
@@ -316,7 +316,7 @@ class RankedSearch(ABC):
         # The question itself has the last word on what one counts.
         asked = {word.own: word for text, share in reversed(parts) for word in asked_words(text, share)}
         self._cover(list(asked.values()), counts)
-        return corrections, other
+        return corrections
 
     def _cover(self, words: Sequence[AskedWord], counts: Mapping[int, int]) -> None:
         """Have every candidate looked at for these words."""

@@ -40,8 +40,9 @@ def test_the_ending_of_a_word_asks_and_its_beginning_does_not(word: str) -> None
 
 @pytest.mark.parametrize("question", ["how to", "what is it", "about", "어떻게 하나요", "있나요?", "나", "The Who"])
 def test_a_question_of_such_words_alone_looks_for_them(question: str) -> None:
+    """And marks none of them: every text has some."""
     assert max(each.weight for each in query_terms(question).values()) == 1
-    assert highlights(question, terms_of(question))
+    assert highlights(question, terms_of(question)) == []
 
 
 @pytest.mark.parametrize("query", ["vacation days Berlin", "xqzvkw plmwk", "연차 이월", "배포 창구", "qwzx 뷁뷁"])

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.lexical.analysis import has_cjk, numbers
-from arcana_pipelines.retrieval.highlights import _RUN, _inside, highlights, terms_in, terms_of
+from arcana_pipelines.lexical.analysis import numbers
+from arcana_pipelines.lexical.korean_marks import is_counted
+from arcana_pipelines.retrieval.highlights import _RUN, _spans, highlights, terms_in, terms_of
 
 WORDS = ("leave", "Leave", "leaves", "sick-leave", "C++", ".NET", "--flag", "@kim", "연차휴가를", "휴가", "3-4",
-         "a-b", "b", "🎉", "don't", "leave,", "(leave)", "leave.leave", "café", "cafe\u0301", "휴가leave",
+         "a-b", "b", "두", "달을", "🎉", "don't", "leave,", "(leave)", "leave.leave", "café", "cafe\u0301", "휴가leave",
          "x" * 60 + "leave")  # fmt: skip
 BLANKS = (" ", "  ", "\n", "\t", "\u00a0", "\u3000", "\u2028", "\x1c")
 texts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from((*BLANKS, ""))), max_size=12).map(
@@ -23,19 +24,18 @@ texts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from((*BLANKS, "")
 def read_whole(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     for run in _RUN.finditer(text):
-        word = run.group()
-        if terms.isdisjoint(numbers(word)):
-            continue
-        begin, end = _inside(word, terms) if has_cjk(word) else (0, len(word))
-        span = (run.start() + begin, run.start() + end)
-        if spans and spans[-1][1] >= span[0]:
-            spans[-1] = (spans[-1][0], span[1])
-        else:
-            spans.append(span)
+        for begin, end, may_count in _spans(run.group(), terms):
+            span = (run.start() + begin, run.start() + end)
+            if may_count and is_counted(text, span[0]):
+                continue
+            if spans and spans[-1][1] >= span[0]:
+                spans[-1] = (spans[-1][0], span[1])
+            else:
+                spans.append(span)
     return spans
 
 
-@given(texts, st.sampled_from(("leave", "휴가", "C++ leave", ".NET b", "cafe 휴가", "🎉 kim")))
+@given(texts, st.sampled_from(("leave", "휴가", "C++ leave", ".NET b", "cafe 휴가", "🎉 kim", "달은")))
 def test_pieces_are_marked_as_the_whole_text_is(text: str, question: str) -> None:
     terms = terms_of(question)
     assert highlights(text, terms) == read_whole(text, terms)
@@ -46,7 +46,7 @@ def test_pieces_are_marked_as_the_whole_text_is(text: str, question: str) -> Non
 def test_a_word_is_marked_as_often_as_it_stands() -> None:
     text = "Leave: ask for leave before leaves fall. 연차휴가를 쓰면 휴가가 준다."
     assert [text[begin:end] for begin, end in highlights(text, terms_of("leave 휴가"))] == [
-        "Leave", "leave", "leaves", "휴가", "휴가"
+        "Leave", "leave", "leaves", "연차휴가", "휴가"
     ]  # fmt: skip
 
 
@@ -54,3 +54,32 @@ def test_a_word_is_marked_as_often_as_it_stands() -> None:
 def test_nothing_is_marked_where_no_word_says_what_is_asked_for(question: str) -> None:
     assert terms_of(question) == set()
     assert terms_of(f"{question} 휴가 leave") == terms_of("휴가 leave")
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "marked"),
+    [
+        ("네 살짜리 아이는 토요일에 얼마예요?", "토요일 네 시에 아이를 데려온다", "«토요일» 네 시에 «아이»를 데려온다"),
+        ("어린이는 얼마예요?", "어린이 셋, 어린이집", "«어린이» 셋, «어린이집»"),
+        ("회의에 몇 명까지 부르나요?", "회의실은 6명까지, 명까지", "«회의실»은 6명까지, 명까지"),
+        ("유리 통로를 닦을 때", "통로로 와서 닦는다. 한 통, 닦지 않은", "«통로»로 와서 «닦는다». 한 통, «닦지» 않은"),
+        ("달은 언제 뜨나요?", "달라고 하면 두 달 뒤에 달이 뜬다", "달라고 하면 두 달 뒤에 «달»이 뜬다"),
+        ("안 품는 알은?", "모래 한 알이 알을 긁는다. 안에 알려 준다", "모래 한 알이 «알»을 긁는다. 안에 알려 준다"),
+        (
+            "다시 들어와도 되나요?",
+            "다시마와 들어오는 사람, 들어가지 않는다",
+            "다시마와 «들어오는» 사람, 들어가지 않는다",
+        ),
+        ("할인은 있나요?", "할인된다. 할 때 있다", "«할인»된다. 할 때 있다"),
+        ("먹은 것", "먹는 사람", "«먹는» 사람"),
+        ("연차는 며칠인가요?", "연차휴가를 쓴다", "«연차휴가»를 쓴다"),
+        ("20일에 iPad에서", "20일까지 iPad로", "«20»일까지 «iPad»로"),
+        ("연차 휴가", "연차휴가", "«연차휴가»"),
+    ],
+)
+def test_a_korean_mark_is_a_word_and_never_a_part_of_another(question: str, text: str, marked: str) -> None:
+    shown, end = "", 0
+    for begin, behind in highlights(text, terms_of(question)):
+        shown += f"{text[end:begin]}«{text[begin:behind]}»"
+        end = behind
+    assert shown + text[end:] == marked
