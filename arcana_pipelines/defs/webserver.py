@@ -7,13 +7,15 @@ names below are private to Dagster: where one is gone, nothing is served.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.errors import ArcanaError, InvalidSetting
 from arcana_pipelines.settings import load_ui_settings
 from arcana_pipelines.ui.address import PREFIX, is_of_ui
 from arcana_pipelines.ui.guard import Guard
@@ -40,8 +42,15 @@ def main() -> None:
     """Serve the UI.
 
     Raises:
+        InvalidSetting: DAGSTER_HOME is not set: Dagster would show an instance of its own, without a run, as if all was
+            well.
         ArcanaError: this release of Dagster makes its application elsewhere.
     """
+    if not os.environ.get("DAGSTER_HOME"):
+        raise InvalidSetting(
+            "DAGSTER_HOME is not set, so Dagster would show an empty instance and not this installation's: "
+            'docs/operating.md, under "Dagster by hand", has what to set. `arcana up` needs nothing of it.'
+        )
     from dagster_webserver import cli
 
     make = getattr(cli, _MAKE, None)
@@ -62,4 +71,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ArcanaError as error:
+        sys.exit(str(error))

@@ -14,7 +14,7 @@ import arcana_pipelines
 from arcana_pipelines.caching.caches import Caches
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
 from arcana_pipelines.files.stores.registry import open_file_store
 from arcana_pipelines.indexes.builds import Index, indexes_of
 from arcana_pipelines.keys.access import Access
@@ -38,6 +38,7 @@ from arcana_pipelines.web.oauth import add_metadata
 from arcana_pipelines.web.observed import Observed
 from arcana_pipelines.web.people.page import add_page
 from arcana_pipelines.web.problems import (
+    CANNOT_ANSWER,
     MEDIA_TYPE,
     RETRY_SECONDS,
     Problem,
@@ -181,7 +182,8 @@ def add_health(app: FastAPI, database: Database) -> None:
         try:
             require_current(database)
         except ArcanaError as error:
-            why = _OTHER_SCHEMA if isinstance(error, WrongUse) else "The database is not ready."
+            is_away = isinstance(error, FAULTS_OF_THE_INSTALLATION) or not isinstance(error, WrongUse)
+            why = CANNOT_ANSWER if is_away else _OTHER_SCHEMA
             raise Refused(503, "unavailable", why, {"Retry-After": str(RETRY_SECONDS)}) from error
         return {"status": "ready"}
 

@@ -39,6 +39,7 @@ from arcana_pipelines.web.request_ids import HEADER
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+CANNOT_ANSWER = "The database cannot answer now: try again in a moment."
 RETRY_SECONDS = 5
 # The first that an error is one of counts. What is a fault of the installation says no more to strangers.
 _STATUSES: tuple[tuple[type[ArcanaError], int, str], ...] = (
@@ -132,7 +133,7 @@ def handle_problems(app: FastAPI) -> None:
         log.error("request %s: %s", request_id(request), error)
         if status == 503:
             headers = {"Retry-After": str(RETRY_SECONDS)}
-            return answer(request, status, kind, "The database cannot answer now: try again in a moment.", headers)
+            return answer(request, status, kind, CANNOT_ANSWER, headers)
         return _internal(request)
 
     @app.exception_handler(RequestValidationError)

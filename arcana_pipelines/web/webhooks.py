@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import ArcanaError, WrongUse
+from arcana_pipelines.errors import FAULTS_OF_THE_INSTALLATION, ArcanaError, WrongUse
 from arcana_pipelines.ledger import inbox
 from arcana_pipelines.sources.notion.webhooks import SIGNATURE_HEADER, announcement, is_signed, read_payload
 from arcana_pipelines.web import handshake
@@ -98,9 +98,10 @@ def _answer(database: Database, body: bytes, signature: str | None, unsigned: _R
             return PlainTextResponse("The signature is missing or wrong.", 401)
         if not handshake.take(settings, payload["verification_token"]):
             return PlainTextResponse("Another subscription was faster.", 409)
-    except WrongUse as error:
-        return PlainTextResponse(str(error), 400)
-    except (ArcanaError, psycopg.Error, OSError):
+    except (ArcanaError, psycopg.Error, OSError) as error:
+        # Some faults of ours are wrong uses, too, but not of whoever sent it.
+        if isinstance(error, WrongUse) and not isinstance(error, FAULTS_OF_THE_INSTALLATION):
+            return PlainTextResponse(str(error), 400)
         log.exception("an event could not be written down; Notion sends it again")
         return PlainTextResponse("The event could not be written down; send it again later.", 503)
     return PlainTextResponse("Welcome.")

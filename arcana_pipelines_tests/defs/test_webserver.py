@@ -9,7 +9,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from arcana_pipelines.defs.webserver import WithPrefix
+from arcana_pipelines.defs.webserver import WithPrefix, main
+from arcana_pipelines.errors import InvalidSetting
 
 
 def app(name: str) -> ASGIApp:
@@ -33,3 +34,9 @@ def test_the_second_is_made_when_it_is_asked_for_and_once() -> None:
     client.get("/dagster/")
     client.get("/dagster/")
     assert len(made) == 1
+
+
+def test_without_a_home_of_dagster_an_empty_one_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with pytest.raises(InvalidSetting, match="Dagster by hand"):
+        main()

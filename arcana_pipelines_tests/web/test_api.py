@@ -135,6 +135,18 @@ def test_it_is_not_ready_with_the_schema_of_another_release_and_says_where_to_lo
     assert refused["status"] == 503 and "`arcana db status`" in refused["detail"] and revision not in str(refused)
 
 
+def test_while_the_database_is_away_it_says_so_and_not_that_the_schema_is_wrong(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnreachable("The database at db.internal cannot be used.")
+
+    monkeypatch.setattr("arcana_pipelines.web.api.require_current", away)
+    with api.with_key(None) as client:
+        refused = problem(client.get("/readyz"))
+    assert refused["status"] == 503 and refused["detail"] == "The database cannot answer now: try again in a moment."
+
+
 def test_a_request_keeps_the_id_that_it_came_with_if_that_is_one(api: Api) -> None:
     with api.with_key(None) as client:
         assert (

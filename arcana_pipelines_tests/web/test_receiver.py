@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from arcana_pipelines.db.engine import Database
-from arcana_pipelines.errors import WrongUse
+from arcana_pipelines.errors import DatabaseUnreachable, WrongUse
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.web import handshake, receiver, webhooks
 from arcana_pipelines.web.webhooks import PATH, make_app
@@ -119,6 +119,18 @@ class TestHandshake:
         monkeypatch.undo()
         assert list(settings.storage_root.iterdir()) == [], "nothing is left of it"
         assert signed(client, "") == 404
+
+
+def test_while_the_database_is_away_an_event_is_to_be_sent_again(
+    client: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnreachable("The database at db.internal cannot be used.")
+
+    handshake.invite(settings)
+    assert greet(client, KEY) == 200
+    monkeypatch.setattr("arcana_pipelines.web.webhooks.inbox.receive", away)
+    assert signed(client, KEY) == 503
 
 
 class TestKeys:
