@@ -24,6 +24,10 @@ load_sql = statements_beside(__file__)
 
 MOST_TITLE = 60
 MOST_PATH = 200
+# What `FailedRun.error` says of a run that Dagster gave up before it began.
+NOT_STARTED = "NotStarted"
+# What fails a run by these stands outside of its workspace: the same command once more fails as well.
+_OF_THE_INSTALLATION = ("ModelMissing", NOT_STARTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class FailedRun:
         purpose: what it was to do: `sync`, `stage`, `fill`, `quality`, `rebuild`, `promote` or `rollback`; what is done
             for the whole installation goes by the name of its job.
         run_id: its id in Dagster.
-        error: the class of the exception that was at the root of it, without its module; empty where none is recorded.
+        error: the class of the exception that was at the root of it, without its module; empty where none is recorded,
+            `NOT_STARTED` of a run that did not begin.
         message: the words of that exception, or what Dagster says of the run; of a nightly check the names of the
             checks that failed.
     """
@@ -163,7 +168,7 @@ def _of_run(run: FailedRun) -> Cause:
             "budget_reached", run.workspace, _BUDGET_TEXT, _budget_step(run.workspace), run.message, run_id=run.run_id
         )
     text, command = _OF_PURPOSE.get(run.purpose, (f"the job {run.purpose} failed.", "status {}"))
-    step = f"arcana {'doctor' if run.error == 'ModelMissing' else command.format(run.workspace)}"
+    step = f"arcana {'doctor' if run.error in _OF_THE_INSTALLATION else command.format(run.workspace)}"
     return Cause("failed_run", run.workspace, text, step, run.message, run.purpose, run.run_id)
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from arcana_pipelines import errors
-from arcana_pipelines.alerts.causes import FailedRun
+from arcana_pipelines.alerts.causes import NOT_STARTED, FailedRun
 from arcana_pipelines.defs.jobs import (
     AUDIT,
     BACKUP_JOB,
@@ -43,11 +43,26 @@ _UNDER_WAY_OR_DONE = [
 _OUR_WORDS = (
     (re.compile(r"This run has been marked as failed from outside the execution context"), PROCESS_GONE),
     (re.compile(r"Detected run worker status "), PROCESS_GONE),
-    (
-        re.compile(r"Run timed out due to taking longer than ([\d.]+) seconds to start"),
-        r"The daemon could not start this run within \1 seconds: its disk is full, the machine has too much to do, or "
-        "it went down meanwhile. `arcana doctor` looks at the disk.",
+)
+_TIMED_OUT = re.compile(r"Run timed out due to taking longer than ([\d.]+) seconds to start")
+# By what its launcher noted when it had handed the run over: who was to begin it then.
+_HANDED_OVER = {
+    "Celery task has been forwarded to the broker": (
+        "No worker began this run within {} seconds of its being given to the broker: none takes runs of its queue, or "
+        "all have enough to do. Start `arcana worker` on a machine; `arcana doctor` says how many answer."
     ),
+    "Launching run in a new container": (
+        "The container of this run did not begin it within {} seconds: `docker ps -a` and `docker logs` show why, "
+        "`arcana doctor` asks Docker."
+    ),
+    "Kubernetes run worker job created": (
+        "The Job of this run did not begin it within {} seconds: `kubectl get pods` and `kubectl describe pod` show "
+        "why (no room on a node, no image, a quota), `arcana doctor` asks the cluster."
+    ),
+}
+_NOT_HANDED_OVER = (
+    "The daemon could not start this run within {} seconds: its disk is full, the machine has too much to do, or it "
+    "went down meanwhile. `arcana doctor` looks at the disk."
 )
 MOST_RUNS = 200
 
@@ -161,15 +176,24 @@ def _described(instance: dg.DagsterInstance, record: RunRecord, slug: str, purpo
             if error is not None:
                 return FailedRun(slug, purpose, run_id, error.cls_name or "", _own_words(error.message, error.cls_name))
     for entry in instance.all_logs(run_id, of_type=DagsterEventType.PIPELINE_FAILURE):
-        return FailedRun(slug, purpose, run_id, "", _in_our_words(entry.message or entry.user_message))
+        said = entry.message or entry.user_message
+        if (late := _TIMED_OUT.match(said)) is not None:
+            return FailedRun(slug, purpose, run_id, NOT_STARTED, _who_did_not_begin(instance, run_id).format(late[1]))
+        return FailedRun(slug, purpose, run_id, "", _in_our_words(said))
     return FailedRun(slug, purpose, run_id, "", "no reason given")
 
 
+def _who_did_not_begin(instance: dg.DagsterInstance, run_id: str) -> str:
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+        noted = (entry.dagster_event.message if entry.dagster_event else None) or ""
+        for handed_over, sentence in _HANDED_OVER.items():
+            if handed_over in noted:
+                return sentence
+    return _NOT_HANDED_OVER
+
+
 def _in_our_words(text: str) -> str:
-    for dagsters, ours in _OUR_WORDS:
-        if (found := dagsters.match(text)) is not None:
-            return found.expand(ours)
-    return text
+    return next((ours for dagsters, ours in _OUR_WORDS if dagsters.match(text)), text)
 
 
 def _is_ours(cls_name: str | None) -> bool:

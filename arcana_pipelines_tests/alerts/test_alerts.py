@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from arcana_pipelines.alerts.causes import Cause, FailedRun, disk_cause, embedder_cause, find_causes
+from arcana_pipelines.alerts.causes import NOT_STARTED, Cause, FailedRun, disk_cause, embedder_cause, find_causes
 from arcana_pipelines.alerts.check import check, level
 from arcana_pipelines.alerts.deliveries import plan, tell
 from arcana_pipelines.alerts.protocol import Alert, NotDelivered, Unanswered
@@ -306,11 +306,17 @@ def test_pages_that_wait_to_be_removed_are_named(acme: Harness) -> None:
     assert (cause.cause, cause.detail) == ("waiting_removals", f"{', '.join(first)}, and 77 more")
 
 
-def test_a_model_that_is_missing_sends_to_doctor(acme: Harness) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ModelMissing", "The small model's file cannot be read."),
+        (NOT_STARTED, "No worker began this run within 180 seconds of its being given to the broker"),
+    ],
+)
+def test_what_another_sync_does_not_mend_sends_to_doctor(acme: Harness, error: str, said: str) -> None:
     acme.sync()
-    missing = FailedRun("acme", "sync", "run-1", "ModelMissing", "The small model's file cannot be read.")
     with acme.database.connection() as connection:
-        (cause,) = find_causes(connection, None, [missing])
+        (cause,) = find_causes(connection, None, [FailedRun("acme", "sync", "run-1", error, said)])
     assert (cause.cause, cause.next_step) == ("failed_run", "arcana doctor")
 
 

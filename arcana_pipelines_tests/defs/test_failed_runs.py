@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_docker import DockerRunLauncher
+from dagster_k8s import K8sRunLauncher
 
+from arcana_pipelines.alerts.causes import NOT_STARTED
 from arcana_pipelines.defs import failed_runs as module
 from arcana_pipelines.defs.failed_runs import failed_runs
 from arcana_pipelines.defs.jobs import SYNC_JOB
 from arcana_pipelines.defs.runs import JOB_TAG, PROCESS_GONE, WORKSPACE_TAG, Home, cancel_restored
+from arcana_pipelines.web.people.sentences import in_korean
 
 HOME = Home(None, frozenset())
 
@@ -41,6 +48,27 @@ def test_what_dagster_says_is_told_in_words_for_people(
     instance.report_run_failed(begun(instance), dagsters)
     (failed,) = failed_runs(instance, {}, HOME)
     assert failed.message.startswith(ours)
+    assert (in_korean(failed.message) is None) is (failed.message == dagsters), "what is in our words is in Korean, too"
+
+
+@pytest.mark.parametrize(
+    ("launcher", "noted", "ours"),
+    [
+        (CeleryRunLauncher, "Celery task has been forwarded to the broker", "No worker began this run within 180"),
+        (DockerRunLauncher, "Launching run in a new container", "The container of this run did not begin it within"),
+        (K8sRunLauncher, "Kubernetes run worker job created", "The Job of this run did not begin it within 180"),
+    ],
+)
+def test_a_run_that_nothing_began_is_told_by_what_its_launcher_had_given_it_to(
+    instance: dg.DagsterInstance, launcher: type, noted: str, ours: str
+) -> None:
+    assert noted in inspect.getsource(launcher), "so Dagster notes it"
+    run = begun(instance, DagsterRunStatus.STARTING)
+    instance.report_engine_event(f"{noted}.", run, cls=launcher)
+    instance.report_run_failed(run, "Run timed out due to taking longer than 180 seconds to start.\nDebug: none")
+    (failed,) = failed_runs(instance, {}, HOME)
+    assert failed.message.startswith(ours) and failed.error == NOT_STARTED
+    assert "180초" in str(in_korean(failed.message))
 
 
 @pytest.mark.parametrize(

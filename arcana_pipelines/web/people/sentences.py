@@ -164,6 +164,27 @@ _FORMS = {
         "문서에 적힌 주제 가운데 {0}개가 더 분류 체계 버전 {1}에 없습니다."
     ),
     r"([\d.]+) of ([\d.]+) USD are spent": "{1}달러 중 {0}달러를 썼습니다.",
+    # Why a run failed (defs/failed_runs.py).
+    r"The process of this run is gone: .+": (
+        "이 실행의 프로세스가 없어졌습니다. 강제로 종료되었거나 컴퓨터가 꺼졌습니다. 그때까지 저장한 내용은 그대로이며 "
+        "다음 실행이 이어서 합니다."
+    ),
+    r"The daemon could not start this run within ([\d.]+) seconds: .+": (
+        "데몬이 {0}초 안에 이 실행을 시작하지 못했습니다. 디스크가 가득 찼거나, 컴퓨터에 할 일이 너무 많거나, 그동안 "
+        "데몬이 꺼졌습니다. 디스크는 `arcana doctor`로 확인하세요."
+    ),
+    r"No worker began this run within ([\d.]+) seconds .+": (
+        "브로커에 넘긴 이 실행을 {0}초 안에 시작한 작업자가 없습니다. 이 대기열을 맡은 작업자가 없거나 모두 바쁩니다. "
+        "다른 컴퓨터에서 `arcana worker`를 시작하세요. 작업자가 몇인지는 `arcana doctor`로 확인하세요."
+    ),
+    r"The container of this run did not begin it within ([\d.]+) seconds: .+": (
+        "이 실행의 컨테이너가 {0}초 안에 실행을 시작하지 못했습니다. 이유는 `docker ps -a`와 `docker logs`로, "
+        "Docker의 상태는 `arcana doctor`로 확인하세요."
+    ),
+    r"The Job of this run did not begin it within ([\d.]+) seconds: .+": (
+        "이 실행의 Job이 {0}초 안에 실행을 시작하지 못했습니다. 이유(자리, 이미지, 할당량)는 `kubectl get pods`, "
+        "`kubectl describe pod`로, 클러스터의 상태는 `arcana doctor`로 확인하세요."
+    ),
     # Dagster's UI.
     r"Dagster's UI starts and stops the runs of every workspace: .+": (
         "Dagster UI는 모든 워크스페이스의 실행을 시작하고 멈출 수 있어, 회사 전체의 ‘admin’ 권한이 있는 키로만 "
