@@ -61,5 +61,6 @@ class FoundText:
             begin,
             begin + len(shown(self.text[part.begin : end])),
             [shown(heading) for heading in part.headings],
-            shown(dedent(told)).strip(),
+            # An inner item that is the first line stays as far in as it is, or it would stand beside its parents.
+            shown(dedent(told)).strip("\n").rstrip(),
         )

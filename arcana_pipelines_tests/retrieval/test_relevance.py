@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 
 from arcana_pipelines.cli.commands import search as search_command
+from arcana_pipelines.cli.passage_lines import passage_lines
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes import builds
@@ -217,7 +219,59 @@ def test_on_a_terminal_the_lines_of_a_hit_stand_below_each_other(monkeypatch: py
         lambda: Console(file=out, soft_wrap=True, width=20, force_terminal=True, color_system=None),
     )
     search_command._print_hit(1, _hit("one two three four five six", []), several=False)
-    assert [line.rstrip() for line in out.getvalue().splitlines()[1:]] == ["   one two three", "   four five six"]
+    assert out.getvalue().splitlines()[1:] == ["   one two three", "   four five six"], "no blanks behind them"
+
+
+def test_a_list_keeps_its_nesting_and_what_is_broken_stands_below_the_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(
+        search_command,
+        "console",
+        lambda: Console(file=out, soft_wrap=True, width=30, force_terminal=True, color_system=None),
+    )
+    text = "   - graded by two people, neither of them its author\n     and late\n4. Team day\n"
+    text += "   1. 오전에 모두 모여서 함께 걷는다"
+    search_command._print_hit(1, _hit(text, []), several=False)
+    assert out.getvalue().splitlines()[1:] == [
+        "     - graded by two people,",
+        "       neither of them its",
+        "       author",
+        "       and late",
+        "   4. Team day",
+        "     1. 오전에 모두 모여서",
+        "        함께 걷는다",
+    ]
+
+
+def test_code_and_text_behind_a_list_stay_as_far_in_as_they_are() -> None:
+    out = Console(file=io.StringIO())
+    text = "- one\n\nText\ndef double(x):\n    return 2 * x"
+    assert [line.plain for line in passage_lines(out, Text(text))] == [
+        "   - one", "", "   Text", "   def double(x):", "       return 2 * x"
+    ]  # fmt: skip
+
+
+def test_a_passage_that_begins_with_an_inner_item_shows_that_it_is_one() -> None:
+    text = "1. Review\n   - graded by two people\n1. Team day"
+    passage = FoundText("Robots", text, [], is_first=True, near={1: 1.0}).best_passage({})
+    assert passage is not None and passage.text == "   - graded by two people\n2. Team day"
+
+
+@pytest.mark.parametrize("end", ["and the lot number is on the door.", "It has a number. It is on the door of it."])
+def test_a_text_is_not_cut_a_few_words_before_its_end(end: str) -> None:
+    text = f"{'For stings, pour hot water. ' * 13}{end}"
+    assert len(text) - len(end) < 380 and excerpt(_hit(text, []), 380) == (text, [])
+
+
+@pytest.mark.parametrize("sentence", ["Pour hot water on the sting. ", "쏘인 곳에 뜨거운 물을 붓고 기다린다. "])
+def test_a_text_is_cut_at_the_end_of_a_sentence(sentence: str) -> None:
+    shown, _ = excerpt(_hit(sentence * 30, []), search_command.SHOWN)
+    assert shown.endswith(f"{sentence.strip()} …") and abs(len(shown) - search_command.SHOWN) < len(sentence) + 3
+
+
+def test_a_text_without_an_end_of_a_sentence_is_cut_behind_a_word() -> None:
+    shown, _ = excerpt(_hit("stonefish " * 100, []), search_command.SHOWN)
+    assert shown.endswith(" stonefish …") and len(shown) <= search_command.SHOWN + 2
 
 
 def _hit(text: str, marked: list[tuple[int, int]]) -> Hit:

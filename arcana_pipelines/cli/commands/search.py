@@ -14,6 +14,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
+from arcana_pipelines.cli.passage_lines import passage_lines
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
@@ -232,7 +233,6 @@ def _print_facet(facet: TopicFacet, several: bool) -> None:
 
 
 def _print_hit(number: int, hit: Hit, several: bool) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     out = console()
@@ -254,12 +254,8 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         out.print(text(f"   {where_in_words(hit.file)}", "dim"))
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
-    # On a terminal lines are broken below each other; elsewhere a line stays a line, and padding would cut it.
-    for line in passage_text.split("\n"):
-        if out.is_terminal:
-            out.print(Padding(line, (0, 0, 0, 3), expand=False), soft_wrap=False)
-        else:
-            out.print(text("   ") + line)
+    for line in passage_lines(out, passage_text):
+        out.print(line)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     if hit.other_chunks:
