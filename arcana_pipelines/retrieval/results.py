@@ -278,6 +278,10 @@ class Results:
     """Where `topics` are asked for: those directly below the topic of the filters, or the uppermost, most documents
     first."""
 
+    least: float = 0.0
+    """The score below which nothing is said to be found: `min_score`, or what fits the model; 0 also where scores are a
+    reranker's. Not part of the JSON form."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as `arcana search --json` prints it: what stands behind the seconds only where it says
         something."""
@@ -302,5 +306,5 @@ class Results:
     def json_schema(cls) -> dict[str, Any]:
         """The JSON schema of what `to_dict` gives, with the meaning of every field."""
         schema = TypeAdapter(cls).json_schema()
-        del schema["properties"]["is_reranked"], schema["properties"]["tokens"]
+        del schema["properties"]["is_reranked"], schema["properties"]["tokens"], schema["properties"]["least"]
         return schema

@@ -97,6 +97,8 @@ def _merged(
         is_reranked=any(results.is_reranked for results in cut.values()),
         target=next((results.target for results in cut.values() if results.target), None),
         tokens=sum(answer.results.tokens for answer in answers.values()),
+        # Workspaces may have different models: what one of them takes for an answer is none of the weak ones.
+        least=min((answer.results.least for answer in answers.values()), default=0.0),
         taken_with=next((answer.results.taken_with for answer in answers.values()), []),
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],
         cursor=".".join((key, str(shown), *parts)) if is_more else None,

@@ -105,7 +105,7 @@ class TestSchemas:
         [
             Results([], 0.123456),
             Results([hit(duplicates=[Place("o", "Other", None, [("a", "b")])], before=["앞"])], 0.1, {"zbra": "zebra"}),
-            Results([hit()], 0.1, is_reranked=True, notes=["No row has it."]),
+            Results([hit()], 0.1, is_reranked=True, least=0.2, notes=["No row has it."]),
             Results([hit()], 0.1, cursor="AQ", repeated=[hit()]),
         ],
     )

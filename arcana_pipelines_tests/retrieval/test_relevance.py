@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -209,6 +210,29 @@ def test_a_hit_is_printed_whole_where_no_terminal_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(search_command, "console", lambda: Console(file=out, soft_wrap=True, width=40))
     search_command._print_hit(1, _hit(line.strip(), []), several=False)
     assert f"   {line.strip()}\n" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("scores", "least", "shown"),
+    [
+        ([0.78, 0.05, 0.14, 0.08, 0.02], 0.13, "FFFww"),
+        ([0.78, 0.05], 0.0, "FF"),
+        ([0.9, 0.13], 0.13, "FF"),
+        ([0.1, 0.05], 0.13, "FF"),  # behind a cursor
+        ([], 0.13, ""),
+    ],
+)
+def test_behind_the_last_hit_that_may_answer_each_is_one_line(
+    capsys: pytest.CaptureFixture[str], scores: list[float], least: float, shown: str
+) -> None:
+    hits = [replace(_hit("What it says.", []), score=score, heading_path=["Heading"]) for score in scores]
+    search_command._print(Results(hits, 0.1, least=least), several=False)
+    lines = capsys.readouterr().out.splitlines()
+    numbered = [(at, line) for at, line in enumerate(lines) if re.match(r"\d+\. Title > Heading  0\.\d\d", line)]
+    assert [line[0] for _, line in numbered] == [str(number) for number in range(1, len(scores) + 1)]
+    assert "".join("F" if lines[at + 1] == "   What it says." else "w" for at, _ in numbered) == shown
+    assert lines.count("weaker:") == ("w" in shown)
+    assert "least" not in Results(hits, 0.1, least=least).to_dict()
 
 
 def test_on_a_terminal_the_lines_of_a_hit_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

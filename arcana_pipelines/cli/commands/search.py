@@ -213,8 +213,17 @@ def _print(results: Results, several: bool) -> None:
         )
     elif not results.hits:
         say("Nothing was found.")
-    for number, hit in enumerate(results.hits or results.nearest, start=1):
+    likely = max((at for at, hit in enumerate(results.hits, start=1) if hit.score >= results.least), default=0)
+    # Who goes on behind the last likely hit, and who is shown the nearest, wants to see them.
+    in_full = likely or len(results.hits)
+    for number, hit in enumerate(results.hits[:in_full] or results.nearest, start=1):
         _print_hit(number, hit, several)
+        click.echo()
+    if in_full < len(results.hits):
+        say("[dim]weaker:[/dim]")
+        for number, hit in enumerate(results.hits[in_full:], start=in_full + 1):
+            where = f"{hit.workspace}: " if several else ""
+            say("[dim]{}. {}{}  {}[/dim]", number, where, _place_of(hit), f"{hit.score:.2f}")
         click.echo()
     for facet in results.facets:
         _print_facet(facet, several)
@@ -232,6 +241,11 @@ def _print_facet(facet: TopicFacet, several: bool) -> None:
     say("[dim]topic {}{}: {}[/dim]", where, facet.path, documents)
 
 
+def _place_of(hit: Hit) -> str:
+    """Its title and the headings that what is shown of it stands under."""
+    return " > ".join((hit.title, *(hit.passage.heading_path if hit.passage else hit.heading_path)))
+
+
 def _print_hit(number: int, hit: Hit, several: bool) -> None:
     from rich.text import Text
 
@@ -241,10 +255,8 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
         return Text(printable(shown), style=style)
 
     edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
-    passage = hit.passage
-    under = passage.heading_path if passage else hit.heading_path
     where = f"{hit.workspace}: " if several else ""
-    heading = text(f"{number}. {where}") + text(" > ".join((hit.title, *under)), "bold")
+    heading = text(f"{number}. {where}") + text(_place_of(hit), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
     shown, spans = excerpt(hit, SHOWN)
     passage_text = text(shown)
