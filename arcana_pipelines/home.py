@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from arcana_pipelines.errors import InvalidSetting
@@ -27,12 +27,13 @@ _being_restored: set[Path] = set()
 
 
 def make_home(home: Path) -> None:
-    """Make the folder, closed to others, and mark it as made here. Nothing is done to one that is there.
+    """Make the folder, closed to others, and mark it as made here. One that is there is closed while it is empty.
 
     Raises:
         OSError: it cannot be made, or not be marked.
     """
     if home.exists():
+        _close_while_empty(home)
         return
     try:
         home.mkdir(mode=0o700, parents=True)
@@ -42,6 +43,21 @@ def make_home(home: Path) -> None:
         os.setxattr(home, _MARK, _inode(home))  # type: ignore[attr-defined, unused-ignore]
     except (OSError, AttributeError):  # AttributeError: macOS
         _write_down(home)
+
+
+def is_empty(home: Path) -> bool:
+    """Whether nothing is in the folder yet."""
+    with os.scandir(home) as entries:
+        return next(entries, None) is None
+
+
+def _close_while_empty(home: Path) -> None:
+    """Close one that somebody made with `mkdir`: what comes into it is nobody else's. A full one is left as it is."""
+    # A file system without modes, or a folder that cannot be listed: `arcana doctor` tells that.
+    with suppress(OSError):
+        status = home.stat()
+        if status.st_uid == os.geteuid() and status.st_mode & 0o077 and is_empty(home):
+            home.chmod(0o700)
 
 
 def room_in(home: Path) -> Path:

@@ -49,6 +49,17 @@ def test_one_that_was_made_here_is_used_again(elsewhere: Path, file_system: str)
     assert load_settings().home.stat().st_mode & 0o777 == 0o700
 
 
+def test_an_empty_one_that_was_there_is_closed_and_one_that_holds_something_is_left(elsewhere: Path) -> None:
+    for name, mode in (("empty", 0o700), ("full", 0o755)):
+        home = elsewhere / name
+        home.mkdir()
+        home.chmod(0o755)
+        if name == "full":
+            (home / "file").touch()
+        make_home(home)
+        assert home.stat().st_mode & 0o777 == mode
+
+
 def test_one_that_was_unpacked_or_copied_is_refused_with_what_to_do_and_its_env_file_is_not_read(
     elsewhere: Path, file_system: str
 ) -> None:

@@ -22,7 +22,7 @@ from arcana_pipelines.credentials.cipher import KeyRing
 from arcana_pipelines.db import schema
 from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import DAGSTER_SCHEMA, Database
-from arcana_pipelines.db.query import scalar, scalars
+from arcana_pipelines.db.query import scalars
 from arcana_pipelines.db.schema import is_half_restored
 from arcana_pipelines.db.server import check_server
 from arcana_pipelines.db.statements import statements_beside
@@ -30,6 +30,7 @@ from arcana_pipelines.errors import DatabaseUnreachable, RestoreFailed, RestoreR
 from arcana_pipelines.files.stores.incoming import incoming_folder
 from arcana_pipelines.files.stores.registry import open_file_store
 from arcana_pipelines.home import being_restored, is_unfinished, make_home, room_in
+from arcana_pipelines.keys import keys
 from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces.workspaces import list_all, storage_path
 
@@ -374,18 +375,15 @@ def _folders(database: Database) -> None:
                         connection.execute(statement, moved)
 
 
-_OPEN_KEYS = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
-
-
 def _open_keys(database: Database) -> list[str]:
-    """What to do about keys of programs that were revoked after the backup: they are good again."""
+    """What to do about keys of programs: any that was revoked after the backup is good again."""
     with database.connection() as connection:
-        number = scalar(connection, _OPEN_KEYS)
+        number = keys.good(connection)
     if not number:
         return []
     return [
-        f"{number} keys of programs are good, as they were then, and so is one that was revoked since: look at "
-        "`arcana key list`, and revoke it again (arcana key revoke KEY_ID)."
+        f"Keys of programs that are good, as they were when the backup was made: {number}. Any that was revoked since "
+        "is good again: look at `arcana key list`, and revoke it once more (arcana key revoke KEY_ID)."
     ]
 
 

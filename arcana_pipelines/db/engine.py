@@ -114,6 +114,10 @@ def require_installation(settings: Settings) -> None:
         )
 
 
+_WHEN_DOWN = 'docs/incidents.md, "PostgreSQL is down"'
+# libpq's words for an address, and for a socket, behind which there is no server.
+_NOTHING_LISTENS = ("Connection refused", "No such file or directory")
+
 NO_SPACE = (
     "has no space left on its disk. Make some, and run this again: what was stored is kept, and searches show the last "
     "whole version."
@@ -223,9 +227,16 @@ class Database:
             if not said.endswith((".", "?", "!")):
                 said += "."
             raise DatabaseUnreachable(
-                f"The database at {self.safe_url} cannot be used: {said} "
-                "Check DATABASE_URL (unset, the embedded PostgreSQL is used)."
+                f"The database at {self.safe_url} cannot be used: {said} {self._what_to_do(said)}"
             ) from error
+
+    def _what_to_do(self, said: str) -> str:
+        """About a server that does not let us in, by what libpq says of it."""
+        if self._given is None:
+            return f"`arcana db check` starts the embedded PostgreSQL, or says why it does not start ({_WHEN_DOWN})."
+        if any(words in said for words in _NOTHING_LISTENS):
+            return f"Nothing listens there: start that server, or correct DATABASE_URL ({_WHEN_DOWN})."
+        return "Check DATABASE_URL."
 
     @property
     def _role(self) -> str:

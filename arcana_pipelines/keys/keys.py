@@ -26,6 +26,8 @@ OVERLAP_DAYS = 7
 # What the keys are called that are made for links of `arcana up`.
 LINK_NAME = "the page's link of `arcana up`"
 
+_GOOD = "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+
 OPENS_NOTHING = (
     "This key opens nothing: the scope `notes` only adds private notes to what `search` and `read` open. Make one that "
     "has `search` or `read`, too."
@@ -221,6 +223,11 @@ def require_key(connection: Connection, key_id: str) -> None:
 def list_all(connection: Connection) -> list[Key]:
     """All keys, those that were made last first."""
     return query.rows(connection, Key, load_sql("keys"))
+
+
+def good(connection: Connection) -> int:
+    """How many keys of the installation are neither revoked nor over."""
+    return int(query.scalar(connection, _GOOD))
 
 
 def _check(permissions: Sequence[Permission]) -> None:

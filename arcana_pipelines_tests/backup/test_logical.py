@@ -43,9 +43,9 @@ def test_a_key_that_was_revoked_since_is_good_again_and_that_is_said(
         company_id = workspaces.find(connection, arcana_index.slug).company_id
         keys.create(connection, "salt " * 10, company_id, [Permission("read", None, None)], "leaked")
     create(database, place)
-    note = [each for each in restore(empty, place).notes if "keys of programs" in each]
+    note = [each for each in restore(empty, place).notes if "Keys of programs" in each]
 
-    assert len(note) == 1 and note[0].startswith("1 keys of programs are good") and "arcana key revoke" in note[0]
+    assert len(note) == 1 and "Any that was revoked since is good again" in note[0] and "arcana key revoke" in note[0]
     with restored.connection() as connection:
         assert [(each.name, each.state) for each in keys.list_all(connection)] == [("leaked", "good")]
 

@@ -110,8 +110,14 @@ class TestInWords:
 
     def test_what_libpq_asks_ends_with_one_mark(self) -> None:
         nowhere = Database(Settings(database_url=SecretStr("postgresql://u@127.0.0.1:1/x")))
-        with pytest.raises(DatabaseUnreachable, match=r"connections\? Check DATABASE_URL"):
+        with pytest.raises(DatabaseUnreachable, match=r"connections\? Nothing listens there: start that server, or"):
             nowhere.connect()
+
+    def test_what_another_answer_of_the_server_means_is_not_guessed(self) -> None:
+        given = Database(Settings(database_url=SecretStr("postgresql://u@127.0.0.1/x")))
+        assert given._what_to_do('FATAL: database "x" does not exist.') == "Check DATABASE_URL."
+        embedded = Database(Settings(database_url=None))
+        assert embedded._what_to_do("Connection refused").startswith("`arcana db check` starts the embedded")
 
     def test_a_fault_of_ours_stays_what_it_is(self, database: Database) -> None:
         with pytest.raises(psycopg.errors.UndefinedTable), database.connection() as connection:

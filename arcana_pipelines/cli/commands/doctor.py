@@ -32,11 +32,13 @@ from arcana_pipelines.environment import EnvFile
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.files.parsing.probe import probe as probe_parsers
 from arcana_pipelines.files.stores.probe import probe as probe_files
+from arcana_pipelines.home import is_empty
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.health import Finding as HealthFinding
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.probe import probe
 from arcana_pipelines.indexes.targets.targets import all_targets
+from arcana_pipelines.keys import keys
 from arcana_pipelines.learning import reports
 from arcana_pipelines.learning.health import EMBEDDER
 from arcana_pipelines.monitoring.installation import installation_state
@@ -143,6 +145,8 @@ def _database(database: Database, places: dict[str, str], embeds: bool) -> Itera
     yield _tried("audit log", lambda: _audit_log(database))
     yield _tried("health", lambda: _health(database, embeds))
     yield _tried("size", lambda: _size(database))
+    if database.settings.run_launcher != "local":
+        yield _tried("machines", lambda: _machines(database))
     yield from _stored_tokens(database)
     yield from _indexes(database)
     yield from _targets(database, places)
@@ -160,11 +164,11 @@ def _stored_tokens(database: Database) -> Iterator[Finding]:
 
 
 def _readable(settings: Settings, used: dict[str, int]) -> str:
-    keys = KeyRing.of(settings)
-    keys.require(list(used))
-    older = sum(number for key_id, number in used.items() if key_id != keys.current.key_id)
+    ring = KeyRing.of(settings)
+    ring.require(list(used))
+    older = sum(number for key_id, number in used.items() if key_id != ring.current.key_id)
     left = f", {older} with the one before: `arcana config rotate-encryption-key`" if older else ""
-    return f"{sum(used.values())} in the database, encrypted with the key {keys.current.key_id}{left}"
+    return f"{sum(used.values())} in the database, encrypted with the key {ring.current.key_id}{left}"
 
 
 def _secrets_in_reach(settings: Settings) -> Iterator[Finding]:
@@ -228,6 +232,8 @@ def _writable(settings: Settings) -> str:
                 return f"{settings.storage_root} is writable"
             raise ArcanaError(f"{home} is not writable: set ARCANA_HOME, or change its permissions")
         mode = closing_mode(home)
+        if mode is not None and is_empty(home):
+            return f"{home} is writable; it is empty, and will be closed to others"
         if mode is not None:
             raise ArcanaError(
                 f"others can get into {home} (mode {stat.S_IMODE(home.stat().st_mode):o}), where an older release may "
@@ -367,6 +373,19 @@ def _companies(database: Database) -> str:
 def _serving(database: Database) -> str:
     """Whether `arcana serve` could begin: its secrets, and a user whom policies bind."""
     settings = database.settings
+    if settings.api_key_salt is None:
+        with database.connection() as connection:
+            made = keys.good(connection)
+        if made:
+            said = (
+                f"API_KEY_SALT is not set here, by which the keys of programs in the database ({made}) are checked: a "
+                "server opens none of them. Set it to what it was; with a new one (`arcana config init`) new keys have "
+                "to be made"
+            )
+            # The server may be another machine's, and what it needs is not kept on this one.
+            if settings.database_url is None:
+                raise ArcanaError(said)
+            return said
     if settings.api_key_salt is None or settings.secret_key is None:
         return "`arcana serve` is not set up: `arcana config init` makes its secrets"
     if settings.database_url is not None and settings.serve_database_url is None:
@@ -401,8 +420,8 @@ def _issuer(settings: Settings) -> str:
     """Whether tokens of the issuer could be looked at: its keys are asked for, and nothing else."""
     with plugins.optional("OAUTH_ISSUER", "serve"):
         from arcana_pipelines.web.issuer import Issuer
-    keys = Issuer(settings, SECONDS).fetch()
-    return f"{settings.oauth_issuer} has {len(keys)} key{'s' if len(keys) > 1 else ''} for tokens that it signs"
+    signing = Issuer(settings, SECONDS).fetch()
+    return f"{settings.oauth_issuer} has {len(signing)} key{'s' if len(signing) > 1 else ''} for tokens that it signs"
 
 
 def _dagster_ui(settings: Settings, url: str) -> str:

@@ -78,7 +78,11 @@ def command(context: click.Context, count: int, pages: int, seed: int, no_sync: 
     if as_json:
         print_json({"pages": pages, "seed": seed, "seconds": seconds, "workspaces": told})
     else:
-        say("{} workspaces of {} pages in {} s. To try one: arcana search {} backup", count, pages, seconds, slugs[0])
+        first = f"arcana sync {slugs[0]}, then " if no_sync else ""
+        say(
+            "{} workspaces of {} pages in {} s. To try one: {}arcana search {} backup",
+            count, pages, seconds, first, slugs[0],
+        )  # fmt: skip
     context.exit(INCOMPLETE if any(each.get("is_incomplete") for each in told) else 0)
 
 
