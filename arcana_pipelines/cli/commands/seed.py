@@ -78,11 +78,9 @@ def command(context: click.Context, count: int, pages: int, seed: int, no_sync: 
     if as_json:
         print_json({"pages": pages, "seed": seed, "seconds": seconds, "workspaces": told})
     else:
-        first = f"arcana sync {slugs[0]}, then " if no_sync else ""
-        say(
-            "{} workspaces of {} pages in {} s. To try one: {}arcana search {} backup",
-            count, pages, seconds, first, slugs[0],
-        )  # fmt: skip
+        template = "{0} workspaces of {1} pages in {2} s. To try one: "
+        template += "arcana sync {3}, then arcana search {3} backup" if no_sync else "arcana search {3} backup"
+        say(template, count, pages, seconds, slugs[0])
     context.exit(INCOMPLETE if any(each.get("is_incomplete") for each in told) else 0)
 
 
