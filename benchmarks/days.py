@@ -370,8 +370,8 @@ def _stop_database(installation: Installation) -> None:
 
 
 def _rebuild(installation: Installation) -> None:
-    installation.arcana("index", "rebuild", SLUG)
-    installation.arcana("index", "promote", SLUG)
+    # In two steps the second is refused where a page was edited between them.
+    installation.arcana("index", "rebuild", SLUG, "--promote")
 
 
 def _upgrade(installation: Installation) -> None:

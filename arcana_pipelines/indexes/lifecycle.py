@@ -234,7 +234,8 @@ def promote(
         problems = "; ".join(verification.problems)
         raise NotVerified(
             f"Build {build.rag_index_build_id} of the index '{name}' is not fit to serve: {problems}. "
-            "A sync or `arcana index rebuild` brings it up to date."
+            "A sync brings it up to date. Where pages change all the time, `arcana index rebuild` with `--promote` "
+            "does, and lets it serve at once."
         )
     worse = gate(build)
     if worse:
