@@ -107,7 +107,9 @@ class Installation:
             cwd=self.folder, capture_output=True, text=True, input=given, timeout=1800,
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(f"arcana {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-400:]}")
+            raise RuntimeError(
+                f"arcana {' '.join(arguments)} ended with {done.returncode}: {(done.stderr or done.stdout)[-400:]}"
+            )
         return json.loads(done.stdout)
 
     def start(self) -> None:

@@ -39,6 +39,17 @@ _WRONG = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC|Traceback)\b")
 _VARIES = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 
 
+def _kilobytes(pid: int) -> int:
+    """The memory of a process, of what it shares with others its part, without PostgreSQL's buffers.
+
+    Those fill with what the database has, up to `shared_buffers`, and are given to whoever touches them.
+    https://docs.kernel.org/filesystems/proc.html (smaps_rollup).
+    """
+    told = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    kilobytes = {name: int(said.split()[0]) for name, said in told.items()}
+    return kilobytes["Pss"] - kilobytes["Pss_Shmem"]
+
+
 class Watched:
     """Looks at an installation from outside, and keeps what it saw."""
 
@@ -176,7 +187,7 @@ class Watched:
                     times = process.cpu_times()
                     # Of what it has started and what has ended, too.
                     spent = times.user + times.system + times.children_user + times.children_system
-                    sums[role]["KB"] += process.memory_full_info().pss // 1024
+                    sums[role]["KB"] += _kilobytes(process.pid)
                     sums[role]["files"] += process.num_fds()
                     sums[role]["threads"] += process.num_threads()
                 if role in ("arcana up", *_LONG_LIVED):

@@ -161,6 +161,7 @@ class TestArcanaHome:
     ) -> None:
         home = tmp_path / name
         home.mkdir()
+        (home / "left").touch()  # an empty one is closed to others when it is used
         home.chmod(mode)
         found = doctor(arcana, ARCANA_HOME=str(home))["home"]
         assert found["ok"] == (mode in (0o700, 0o710)), found

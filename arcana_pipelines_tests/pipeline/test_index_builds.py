@@ -20,7 +20,7 @@ from arcana_pipelines.indexes.builds import Build, IndexSettings, builds_of
 from arcana_pipelines.indexes.health import inspect_indexes, pgvector
 from arcana_pipelines.indexes.targets.pgvector import ann
 from arcana_pipelines.indexes.verification import LEAST_RECALL, verify
-from arcana_pipelines.lexical import analysis, version
+from arcana_pipelines.lexical import version, weights
 from arcana_pipelines.operations.reports import builds_not_serving, counts_agree, served_counts
 from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import Session
@@ -242,7 +242,7 @@ class TestRebuild:
     ) -> None:
         embedded = synced.rows("SELECT count(*) FROM embedding_store")
         monkeypatch.setattr(builds_module, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
-        monkeypatch.setattr(analysis, "HEADING_WEIGHT", 7)
+        monkeypatch.setattr(weights, "HEADING_WEIGHT", 7)
         (_,) = of_acme.call(lifecycle.rebuild_outdated)
         synced.fill()
         assert [each.state for each in of_acme.builds()] == ["retired", "active"]
