@@ -348,6 +348,11 @@ def term_id(term: str) -> int:
 _pair_id = lru_cache(20_000)(term_id)
 
 
+def keys_of_term(term: int) -> range:
+    """The keys of an indexed term: one for each step of its weight, the least first."""
+    return range(term * LEVELS, (term + 1) * LEVELS)
+
+
 def words_of(text: str) -> set[str]:
     """The words of a text that a typing error may be near to (see `is_word`)."""
     return set(filter(is_word, _runs(text)[0]))

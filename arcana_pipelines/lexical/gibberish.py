@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from functools import cache
 from statistics import fmean
 
-from arcana_pipelines.lexical.analysis import LEVELS, is_asking, query_terms, runs_of
-from arcana_pipelines.lexical.typos import common_stems, is_common
+from arcana_pipelines.lexical.analysis import is_asking, runs_of
+from arcana_pipelines.lexical.typos import common_stems, is_common, is_known
 
 # Bits a letter costs behind the two before it, in the mean of a word; behind two that nothing common has, `_UNSEEN`.
 # 84 % of words of random letters cost more. Of the words that people asked with 5 in 800 do, `nginx` among them.
@@ -34,14 +34,9 @@ def is_gibberish(query: str, counts: Mapping[int, int]) -> bool:
     `counts` are of the query's keys.
     """
     words = [word for word in runs_of(query) if not is_asking(word)]
-    if any(_is_known(word, counts) for word in words):
+    if any(is_known(word, counts) for word in words):
         return False
     return 2 * sum(len(word) for word in words if _is_by_chance(word)) > sum(map(len, words))
-
-
-def _is_known(word: str, counts: Mapping[int, int]) -> bool:
-    parts = {part for term in query_terms(word).values() for part in term.parts}
-    return any(part * LEVELS + level in counts for part in parts for level in range(LEVELS))
 
 
 def _is_by_chance(word: str) -> bool:

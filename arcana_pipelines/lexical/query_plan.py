@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from arcana_pipelines.lexical.analysis import K1, LEVELS, TERMS, QueryTerm
+from arcana_pipelines.lexical.analysis import K1, LEVELS, TERMS, QueryTerm, keys_of_term
 
 BUDGET = 1600  # rows found by single keys,
 BUDGET_OF_A_TERM = 60  # and so many more for each term: the score of a long query is the sum of many small gains
@@ -56,7 +56,7 @@ class Plan:
 def keys_of(question: Mapping[int, QueryTerm]) -> list[int]:
     """All keys of a query's indexed terms: what the statistics are asked for."""
     terms = {part for term in question.values() for part in term.parts}
-    return [term * LEVELS + level for term in terms for level in range(LEVELS)]
+    return [key for term in terms for key in keys_of_term(term)]
 
 
 _NO_TERMS: Mapping[int, QueryTerm] = MappingProxyType({})
@@ -69,7 +69,7 @@ def rarity_of(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> d
 
 
 def _frequency(term: int, counts: Mapping[int, int]) -> int:
-    return sum(counts.get(term * LEVELS + level, 0) for level in range(LEVELS))
+    return sum(counts.get(key, 0) for key in keys_of_term(term))
 
 
 def plan(
@@ -103,10 +103,10 @@ def plan(
     of_question = [number for number in indexed if number in question]
     steps = sorted(
         (
-            (gain[number] * _WEIGHT[level], number * LEVELS + level)
+            (gain[number] * weight, key)
             for number in indexed
-            for level in range(LEVELS)
-            if number * LEVELS + level in counts
+            for weight, key in zip(_WEIGHT, keys_of_term(number), strict=True)
+            if key in counts
         ),
         reverse=True,
     )
@@ -131,7 +131,7 @@ def _together(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> l
     """The keys of each term at one step or a stronger one; a row has to have one of each term."""
     groups: list[list[int]] = []
     for least in range(LEVELS):
-        groups = [[key for level in range(least, LEVELS) if (key := term * LEVELS + level) in counts] for term in terms]
+        groups = [[key for key in keys_of_term(term)[least:] if key in counts] for term in terms]
         if chunks * math.prod(sum(counts[key] for key in group) / chunks for group in groups) <= TOGETHER:
             break
     return [group for group in groups if group] if all(groups) else []

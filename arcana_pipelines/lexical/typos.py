@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from arcana_pipelines.lexical.analysis import LEVELS, query_terms, tokens, words_of
+from arcana_pipelines.lexical.analysis import keys_of_term, query_terms, tokens, words_of
 
 MOST = 5  # words of one query
 WEIGHT = 0.7  # of a word that was not asked for
@@ -22,17 +22,13 @@ _SHORT = 5  # letters of a word that by two edits may become any other
 
 def unknown_words(query: str, counts: Mapping[int, int]) -> list[str]:
     """The query's words of letters that no chunk has in any form and few people know; `counts` are of its keys."""
-    return sorted(
-        word
-        for word in words_of(query)
-        if not any(
-            part * LEVELS + level in counts
-            for term in query_terms(word).values()
-            for part in term.parts
-            for level in range(LEVELS)
-        )
-        and not is_common(word)
-    )
+    return sorted(word for word in words_of(query) if not is_known(word, counts) and not is_common(word))
+
+
+def is_known(word: str, counts: Mapping[int, int]) -> bool:
+    """Whether a chunk has a word in any form; `counts` are of its keys."""
+    parts = {part for term in query_terms(word).values() for part in term.parts}
+    return any(key in counts for part in parts for key in keys_of_term(part))
 
 
 def nearest(word: str, candidates: Sequence[str]) -> str | None:

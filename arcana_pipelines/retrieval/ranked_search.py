@@ -12,7 +12,7 @@ from uuid import UUID
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.lexical import concepts, gibberish, query_plan, typos
-from arcana_pipelines.lexical.analysis import LEAST, LEVELS, QueryTerm, has_cjk, query_terms
+from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, keys_of_term, query_terms
 from arcana_pipelines.lexical.coverage import AskedWord, Coverage, asked_words
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
@@ -295,8 +295,7 @@ class RankedSearch(ABC):
         Returns what was searched in place of words.
         """
         terms, parts = dict(self._question.terms), self._question.parts
-        same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
-        counts = self._counts({**other, **same, **terms})
+        same, other, counts = self._beside(parts, terms)
         corrections: dict[str, str] = {}
         unknown: dict[str, float] = {}
         for text, share in self._question.parts:
@@ -310,21 +309,27 @@ class RankedSearch(ABC):
         self._is_gibberish = not corrections and gibberish.is_gibberish(self._question.text, counts)
         if corrections:
             parts = tuple((_corrected(text, corrections), share) for text, share in parts)
-            same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
-            counts = self._counts({**other, **same, **terms})
+            same, other, counts = self._beside(parts, terms)
         self._plan = query_plan.plan(terms, self._serving.vectors, counts, same, other)
         # The question itself has the last word on what one counts.
         asked = {word.own: word for text, share in reversed(parts) for word in asked_words(text, share)}
         self._cover(list(asked.values()), counts)
         return corrections
 
+    def _beside(
+        self, parts: Sequence[tuple[str, float]], terms: Mapping[int, QueryTerm]
+    ) -> tuple[Mapping[int, QueryTerm], Mapping[int, QueryTerm], Mapping[int, int]]:
+        """Terms that mean the same as the texts of a question, in its language and in the other one, and how many
+        chunks have each key of all of them."""
+        same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
+        return same, other, self._counts({**other, **same, **terms})
+
     def _cover(self, words: Sequence[AskedWord], counts: Mapping[int, int]) -> None:
         """Have every candidate looked at for these words."""
         if words:
             terms = {term for word in words for way, _ in word.ways for term in way}
             self._coverage = Coverage(words, query_plan.rarity_of(terms, self._serving.vectors, counts))
-            keys = (term * LEVELS + level for term in terms for level in range(LEVELS))
-            self._asked_keys = [key for key in keys if key in counts]
+            self._asked_keys = [key for term in terms for key in keys_of_term(term) if key in counts]
 
     def _covered(self, keys: Sequence[Sequence[int]]) -> list[float]:
         """How much of what the question asks for each text says, by the keys of its terms."""
