@@ -21,8 +21,8 @@ class OpenCause:
     """A cause that is open now, as `arcana status --check` shows it.
 
     Attributes:
-        cause: its kind, a key of `LEVELS`; `installation_unreachable` where nothing could be looked at, which nobody is
-            told but who asks.
+        cause: its kind, a key of `LEVELS`; `installation_unreachable` where nothing could be looked at, and
+            `runs_not_started`, which nobody is told but who asks.
         workspace: the slug; empty where it is the installation's.
         text: what is wrong and what that means for readers, in our words.
         detail: what the source, the provider or the failed run said of it; empty where there is nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arcana_pipelines.alerts.causes import FailedRun, disk_cause
+from arcana_pipelines.alerts.causes import Cause, FailedRun, disk_cause
 from arcana_pipelines.alerts.check import OpenCause, check, level
 from arcana_pipelines.alerts.records import failed_known
 from arcana_pipelines.cli.database import open_database
@@ -12,8 +12,11 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import ArcanaError, OnlySearches, UnknownWorkspace
 from arcana_pipelines.operations.disk import disk_of
-from arcana_pipelines.settings import load_settings
+from arcana_pipelines.settings import Settings, load_settings
 from arcana_pipelines.workspaces import workspaces
+
+# What asking who starts runs may take.
+SECONDS = 3.0
 
 
 def show_check(slug: str | None, as_json: bool) -> int:
@@ -63,8 +66,23 @@ def _open_causes(slug: str | None) -> list[OpenCause]:
     with database.connection() as connection:
         return check(
             connection, database.settings.embedding_monthly_budget_usd, failed, elsewhere, slug,
-            disk_cause(disk_of(database.settings.home)),
+            [*disk_cause(disk_of(database.settings.home)), *_launcher_cause(database.settings)],
         )  # fmt: skip
+
+
+def _launcher_cause(settings: Settings) -> list[Cause]:
+    """The cause that no run could begin now, or none; whoever starts runs is asked, where it is not the code server."""
+    if settings.run_launcher == "local":
+        return []
+    from arcana_pipelines.defs.instance import check_home
+    from arcana_pipelines.defs.launcher_check import looked_at
+
+    try:
+        looked_at(settings, check_home(settings), SECONDS)
+    except ArcanaError as error:
+        text = "no run can begin now, so nothing is synced. What was published is served."
+        return [Cause("runs_not_started", "", text, "arcana doctor", str(error))]
+    return []
 
 
 def _out_of_reach(said: str) -> OpenCause:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import secrets
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -34,7 +35,7 @@ def work(database: Database, runs: int, queues: Sequence[str], name: str, is_rea
     Args:
         runs: how many at once.
         queues: those that runs are taken from.
-        name: of this worker among those of its host.
+        name: how this worker's name begins (see `node_name`).
         is_ready: called when runs are taken.
 
     Raises:
@@ -50,12 +51,17 @@ def work(database: Database, runs: int, queues: Sequence[str], name: str, is_rea
         "--concurrency": runs,
         "--max-tasks-per-child": 1,
         "--queues": ",".join(queues),
-        "--hostname": f"{name}@{socket.gethostname()}",
+        "--hostname": node_name(name),
     }
     code: int | None = app.worker_main(
         ["--quiet", "worker", *(str(each) for pair in arguments.items() for each in pair)]
     )
     return code or 0
+
+
+def node_name(name: str) -> str:
+    """A name that no other worker has: who asks all of them takes the answers of two of one name for one worker's."""
+    return f"{name}-{secrets.token_hex(4)}@{socket.gethostname()}"
 
 
 def _app(database: Database, is_ready: Callable[[], None]) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from celery import Celery
+from celery.app.control import Inspect
 from celery.result import AsyncResult
 from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
 from dagster_celery.config import TASK_EXECUTE_JOB_NAME
@@ -17,11 +18,14 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_docker import DockerRunLauncher
 from pydantic import SecretStr
 
+from arcana_pipelines.alerts.severity import BROKEN, LEVELS
+from arcana_pipelines.cli import check
 from arcana_pipelines.defs import launcher as launchers
 from arcana_pipelines.defs.instance import DAGSTER_YAML
 from arcana_pipelines.defs.launcher import launcher_of, make_launcher
 from arcana_pipelines.defs.launcher_check import looked_at
 from arcana_pipelines.defs.runs import PROCESS_TAG, process_tag
+from arcana_pipelines.defs.worker import node_name
 from arcana_pipelines.errors import ArcanaError, InvalidSetting, WrongUse
 from arcana_pipelines.settings import LauncherSettings, Settings, load_launcher_settings, load_settings
 from arcana_pipelines_tests.caching.valkey import Valkey
@@ -212,6 +216,38 @@ class TestSettings:
         assert set(LauncherSettings.model_fields) < set(Settings.model_fields)
 
 
+def by_celery(broker: str, home: Path | None = None) -> Settings:
+    return Settings(
+        run_launcher="celery", celery_broker_url=SecretStr(broker), database_url=SecretStr("postgresql://h/d"),
+        **({"arcana_home": home} if home else {}),
+    )  # fmt: skip
+
+
+class TestMonitor:
+    """What `arcana status --check` says of it."""
+
+    def test_that_no_worker_takes_runs_is_a_cause_before_any_run_has_failed(
+        self, tmp_path: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(check, "SECONDS", 0.3)
+        (cause,) = check._launcher_cause(by_celery(valkey.url, tmp_path))
+        assert cause.key == ("runs_not_started", "", "") and "no worker takes runs from it" in cause.detail
+        assert LEVELS.get(cause.cause, BROKEN) == BROKEN
+
+    def test_nobody_is_asked_where_runs_begin_beside_the_code(self, tmp_path: Path) -> None:
+        assert check._launcher_cause(Settings(arcana_home=tmp_path)) == []
+
+    def test_a_worker_that_answers_late_is_asked_once_more(
+        self, tmp_path: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers = iter([None, {"arcana-1@a": {"pool": {"max-concurrency": 2}}}])
+        monkeypatch.setattr(Inspect, "stats", lambda inspect: next(answers))
+        assert check._launcher_cause(by_celery(valkey.url, tmp_path)) == []
+
+    def test_no_two_workers_have_one_name_although_they_were_started_alike(self) -> None:
+        assert node_name("arcana") != node_name("arcana")
+
+
 class TestDoctor:
     """`looked_at`: the line `runs` of `arcana doctor`."""
 
@@ -222,18 +258,13 @@ class TestDoctor:
         (tmp_path / "dagster.yaml").write_text(text, encoding="utf-8")
         return tmp_path
 
-    def celery(self, broker: str) -> Settings:
-        return Settings(
-            run_launcher="celery", celery_broker_url=SecretStr(broker), database_url=SecretStr("postgresql://h/d")
-        )
-
     def test_says_that_runs_start_beside_the_code(self, own_file: Path, home: Path) -> None:
         for folder in (own_file, home, home / "where nothing is yet"):
             assert looked_at(Settings(), folder, SECONDS) == "beside the code"
 
     def test_a_file_that_names_another_launcher_is_told_with_what_to_write(self, own_file: Path) -> None:
         with pytest.raises(InvalidSetting) as refused:
-            looked_at(self.celery(BROKER), own_file, SECONDS)
+            looked_at(by_celery(BROKER), own_file, SECONDS)
         assert "RUN_LAUNCHER=celery is not heard" in str(refused.value)
         assert "`module: arcana_pipelines.defs.launcher` and `class: LauncherOfSetting`" in str(refused.value)
 
@@ -245,13 +276,13 @@ class TestDoctor:
     def test_a_broker_that_is_not_there_is_told_without_its_password(self, home: Path, valkey: Valkey) -> None:
         valkey.kill()
         with pytest.raises(ArcanaError, match="does not answer") as refused:
-            looked_at(self.celery(valkey.url.replace("//", "//:a-password@")), home, SECONDS)
+            looked_at(by_celery(valkey.url.replace("//", "//:a-password@")), home, SECONDS)
         assert "a-password" not in str(refused.value)
 
     def test_a_broker_without_workers_and_one_that_forgets_are_told(self, home: Path, valkey: Valkey) -> None:
         with pytest.raises(ArcanaError, match="no worker takes runs"):
-            looked_at(self.celery(valkey.url), home, 0.3)
+            looked_at(by_celery(valkey.url), home, 0.3)
         valkey.client().config_set("maxmemory", "64mb")
         valkey.client().config_set("maxmemory-policy", "allkeys-lru")
         with pytest.raises(WrongUse, match="forgets runs when it is full"):
-            looked_at(self.celery(valkey.url), home, 0.3)
+            looked_at(by_celery(valkey.url), home, 0.3)

@@ -30,21 +30,29 @@ def test_takes_no_more_runs_on_sigterm_and_ends_with_all_its_processes(
 ) -> None:
     variables: dict[str, str | None] = {"RUN_LAUNCHER": "celery", "CELERY_BROKER_URL": valkey.url}
     log = tmp_path / "worker.log"
-    with log.open("wb") as output:
-        worker: subprocess.Popen[Any] = subprocess.Popen(
-            [sys.executable, "-m", "arcana_pipelines.cli", "worker", "--runs", "2"],
-            env=arcana.merged(variables), cwd=tmp_path, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    workers: list[subprocess.Popen[Any]] = []
     try:
-        until(lambda: "Ready for 2 runs at once" in log.read_text(), log)
-        assert len(members(worker.pid)) >= 3
+        for runs in (2, 1):  # of one machine and one name
+            with log.open("ab") as output:
+                worker: subprocess.Popen[Any] = subprocess.Popen(
+                    [sys.executable, "-m", "arcana_pipelines.cli", "worker", "--runs", str(runs)],
+                    env=arcana.merged(variables), cwd=tmp_path, stdout=output, stderr=output, start_new_session=True,
+                )  # fmt: skip
+            workers.append(worker)
+            until(lambda: f"Ready for {runs} runs at once" in log.read_text(), log)  # noqa: B023
+        assert len(members(workers[0].pid)) >= 3
         told = json.loads(arcana.here("doctor", "--json", **variables).stdout)
         checks = {check["name"]: check for check in told["checks"]}
-        assert checks["runs"]["ok"] and "1 worker takes 2 runs at once" in checks["runs"]["detail"]
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
-        until(lambda: not members(worker.pid), log)
+        assert checks["runs"]["ok"] and "2 workers take 3 runs at once" in checks["runs"]["detail"]
+        assert arcana.json("status", "--check", **variables)["causes"] == []
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        assert [worker.wait(60) for worker in workers] == [0, 0]
+        until(lambda: not any(members(worker.pid) for worker in workers), log)
+        told = arcana.json("status", "--check", code=1, **variables)
+        assert [cause["cause"] for cause in told["causes"]] == ["runs_not_started"]
     finally:
-        if worker.poll() is None:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
+        for worker in workers:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()

@@ -14,7 +14,7 @@ from arcana_pipelines.cli.output import say
     "--queue", "queues", multiple=True, default=["dagster"], show_default=True,
     help="The queue that runs are taken from. May be repeated.",
 )  # fmt: skip
-@click.option("--name", default="arcana", show_default=True, help="Tells workers of one machine apart.")
+@click.option("--name", default="arcana", show_default=True, help="How this worker's name begins, among all.")
 @click.pass_context
 def command(context: click.Context, runs: int, queues: tuple[str, ...], name: str) -> None:
     """Carry out runs that Dagster's daemon hands to machines, until SIGTERM.
