@@ -9,6 +9,7 @@ from arcana_pipelines.operations.reports import Progress
 
 # Rates are of the last so many seconds: Notion counts requests a minute, so they come in bursts.
 WINDOW_SECONDS = 120.0
+PUBLISHING, MAKING = "publishing", "making the index of the vectors"
 
 
 @dataclass(slots=True)
@@ -18,10 +19,12 @@ class Course:
     Attributes:
         to_read: the most pages that waited to be read at any look so far.
         to_embed: the most chunks and passages that waited to be embedded.
+        stage: what it was at when it was looked at last.
     """
 
     to_read: int = 0
     to_embed: int = 0
+    stage: str = "listing"
     _reading: deque[tuple[float, int]] = field(default_factory=deque)
     _embedding: deque[tuple[float, int]] = field(default_factory=deque)
     _indexing: deque[tuple[float, int]] = field(default_factory=deque)
@@ -45,10 +48,9 @@ class Course:
         embedding = rate(self._embedding, at, self.to_embed - to_embed)
         indexing = rate(self._indexing, at, now.served)
         left = None
-        if now.is_indexing:
-            parts.append("making the index of the vectors")
-        elif now.chunks and not now.pending and not to_embed:
-            parts.append("publishing")
+        self.stage = _stage(now, to_embed)
+        if self.stage in (PUBLISHING, MAKING):
+            parts.append(self.stage)
         elif reading and now.pending:
             parts.append(f"{reading * 60:.0f} pages/min")
             left = now.pending / reading
@@ -60,6 +62,16 @@ class Course:
         if left is not None:
             parts.append(f"{duration(left)} left")
         return ", ".join(parts)
+
+
+def _stage(now: Progress, to_embed: int) -> str:
+    if now.is_indexing:
+        return MAKING
+    if now.pending:
+        return "reading"
+    if to_embed:
+        return "embedding"
+    return PUBLISHING if now.chunks else "listing"
 
 
 def rate(samples: deque[tuple[float, int]], at: float, count: int) -> float:

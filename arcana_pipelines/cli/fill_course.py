@@ -34,10 +34,12 @@ class FillCourse:
     Attributes:
         processes: that cut at once.
         left: seconds until it is over, as the last line said; None where that is not known.
+        step: what it was at then.
     """
 
     processes: int
     left: float | None = None
+    step: Step = Step.CUTTING
     _passages: float = 0.0
     _embedded: deque[tuple[float, int]] = field(default_factory=deque)
     _most_new: int = 0
@@ -49,7 +51,7 @@ class FillCourse:
 
     def line(self, now: Sequence[Filling], at: float) -> str:
         """One line about what was seen at `at` (monotonic seconds)."""
-        step = next((each for each in Step if any(build.step is each for build in now)), Step.FINISHING)
+        self.step = step = next((each for each in Step if any(build.step is each for build in now)), Step.FINISHING)
         staged = sum(build.chunks for build in now)
         if staged:
             self._passages = max(self._passages, sum(build.passages for build in now) / staged)

@@ -85,8 +85,9 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="arcana")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not say what is being done, only what came of it.")
 @click.pass_context
-def cli(context: click.Context, verbose: bool) -> None:
+def cli(context: click.Context, verbose: bool, quiet: bool) -> None:
     """Keep a company's Notion searchable: complete, fresh, cited, yours."""
     from arcana_pipelines.environment import read_env_files
     from arcana_pipelines.observing import logs, traces

@@ -57,6 +57,12 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def is_quiet() -> bool:
+    """Whether `arcana -q` was called."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("quiet"))
+
+
 def say(markup: str, /, *texts: object, **named: object) -> None:
     """Print a line: `markup` is ours, with `{}` or `{name}` where texts go, which are shown as they are.
 

@@ -1,18 +1,26 @@
-"""What a long run is doing, and how long it takes yet, on the terminal of whoever started it."""
+"""What a long run is doing, and how long it takes yet, for whoever started it.
+
+On a terminal it is one line that moves; elsewhere (a pipe, cron, CI) a plain line at the beginning, at each stage and
+every half minute. All of it goes to standard error, and none of it is told with --json or `arcana -q`.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import psycopg
 
 from arcana_pipelines.cli.course import Course, duration
 from arcana_pipelines.cli.fill_course import FillCourse
-from arcana_pipelines.cli.output import error_console, printable
+from arcana_pipelines.cli.log_lines import LogLines
+from arcana_pipelines.cli.output import error_console, is_quiet, printable
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.net.workers import cores
 from arcana_pipelines.operations.filling import fillings
@@ -20,68 +28,53 @@ from arcana_pipelines.operations.reports import progress_of
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 REFRESH_SECONDS = 0.5
+# Where no terminal is: a stage that is over before is not told.
+LOG_REFRESH_SECONDS = 5.0
 # Asking costs time at the database; it asks at most this part of the time.
 SHARE_OF_TIME = 0.05
 
-# Asks the database at a moment (monotonic seconds) and says what is to be shown.
-Look = Callable[[Connection, float], str]
+# Asks the database at a moment (monotonic seconds): what is to be shown, and the stage that this is of.
+Look = Callable[[Connection, float], tuple[str, str]]
+# Takes a line and its stage.
+Tell = Callable[[str, str], None]
 
 
 @contextmanager
-def progress(database: Database, workspace: Workspace, wanted: bool, fills: bool = False) -> Iterator[None]:
-    """Show a line that says how far the workspace's sync is, or with `fills` its new builds, on a terminal."""
-    if not (wanted and error_console().is_terminal):
+def progress(
+    database: Database, workspace: Workspace, wanted: bool, begins: str = "listing", fills: bool = False
+) -> Iterator[None]:
+    """Say how far the workspace's sync is, or with `fills` its new builds; first of all what it begins with."""
+    if not (wanted and _is_heard()):
         yield
         return
-    from rich.console import Console
-    from rich.text import Text
-
     look = _fill_look(database, workspace) if fills else _sync_look(workspace)
-    # Dagster may take standard error away while it runs assets; a copy of it still leads to the terminal.
-    with open(os.dup(2), "w", encoding="utf-8", errors="replace") as terminal:
-        console = Console(file=terminal, force_terminal=True, highlight=False)
-        stop = threading.Event()
-
-        def shown(line: str) -> Text:
-            return Text(printable(f"{workspace.slug}: {line}"), no_wrap=True, overflow="ellipsis")
-
-        with console.status(shown("starting …" if fills else "listing …")) as status:
-
-            def watch() -> None:
-                pause = 0.0
-                try:
-                    with database.connect() as connection:
-                        while not stop.wait(max(REFRESH_SECONDS, pause)):
-                            asked = time.monotonic()
-                            line = look(connection, asked)
-                            pause = (time.monotonic() - asked) / SHARE_OF_TIME
-                            status.update(shown(line))
-                except psycopg.OperationalError:
-                    return  # the database went away: the run itself says so
-
-            watcher = threading.Thread(target=watch, daemon=True)
-            watcher.start()
-            try:
-                yield
-            finally:
-                stop.set()
-                watcher.join(timeout=2)
-
-
-def _sync_look(workspace: Workspace) -> Look:
-    course = Course()
-    return lambda connection, at: course.line(progress_of(connection, workspace.workspace_id), at)
-
-
-def _fill_look(database: Database, workspace: Workspace) -> Look:
-    course = FillCourse(database.settings.worker_processes or cores())
-    return lambda connection, at: course.line(fillings(connection, workspace.workspace_id), at)
+    pause = REFRESH_SECONDS if error_console().is_interactive else LOG_REFRESH_SECONDS
+    # Dagster may take standard error away while it runs assets; a copy of it still leads where it led.
+    copied = io.FileIO(os.dup(2), "w")
+    with (
+        io.TextIOWrapper(copied, encoding="utf-8", errors="replace", write_through=True) as out,
+        _line(out, f"{workspace.slug}: {begins} …") as tell,
+        _watched(database, look, lambda line, stage: tell(f"{workspace.slug}: {line}", stage), pause),
+    ):
+        yield
 
 
 @contextmanager
-def counted(what: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how many are done of how many, as the block tells it, and the time left."""
-    if not (wanted and error_console().is_terminal):
+def doing(line: str, wanted: bool) -> Iterator[Callable[[str], None]]:
+    """Say what is being done, and yield a function that says what is done next."""
+    if not (wanted and _is_heard()):
+        yield lambda line: None
+        return
+    with _line(sys.stderr, line) as tell:
+        yield lambda line: tell(line, line)
+
+
+@contextmanager
+def counted(
+    what: str, wanted: bool, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int, int], None]]:
+    """Say how many are done of how many, as the block tells it, and the time left."""
+    if not (wanted and _is_heard()):
         yield lambda done, of: None
         return
     from rich import progress as bars
@@ -92,15 +85,109 @@ def counted(what: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
         """As the line of a sync has it, with tenths of the last seconds: rich's own column rounds these up."""
 
         def render(self, task: bars.Task) -> Text:
-            if task.remaining is None or not task.speed:
-                return Text()
-            left = task.remaining / task.speed
-            return Text(f"{left:.1f} s left" if left < 10 else f"{duration(left)} left")
+            return Text(_left(task.remaining, task.speed))
 
+    is_live = error_console().is_interactive
     columns = (
         bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.MofNCompleteColumn(), Left(),
     )  # fmt: skip
     # Not `error_console`: what is wider than the terminal would go on in a second line.
-    with bars.Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as shown:
+    console = Console(stderr=True, highlight=False)
+    with bars.Progress(*columns, console=console, transient=True, get_time=clock, disable=not is_live) as shown:
         task = shown.add_task(printable(what), total=None)
-        yield lambda done, of: shown.update(task, completed=done, total=of)
+        if is_live:
+            yield lambda done, of: shown.update(task, completed=done, total=of)
+            return
+        lines = LogLines(_writes(sys.stderr))
+        lines.tell(f"{what} …", what, clock())
+
+        def tell(done: int, of: int) -> None:
+            shown.update(task, completed=done, total=of)
+            left = _left(shown.tasks[0].remaining, shown.tasks[0].speed)
+            lines.tell(", ".join(filter(None, (f"{what}: {done} of {of}", left))), what, clock())
+
+        yield tell
+
+
+def _is_heard() -> bool:
+    """Whether there is anybody to tell: standard error may be closed."""
+    return sys.stderr is not None and not is_quiet()
+
+
+def _left(remaining: float | None, speed: float | None) -> str:
+    if remaining is None or not speed:
+        return ""
+    left = remaining / speed
+    return f"{left:.1f} s left" if left < 10 else f"{duration(left)} left"
+
+
+@contextmanager
+def _line(out: TextIO, first: str) -> Iterator[Tell]:
+    """A line that says what is done: it moves on a terminal, and comes again in a log."""
+    if not error_console().is_interactive:
+        lines = LogLines(_writes(out))
+        lines.tell(first, first, time.monotonic())
+        yield lambda line, stage: lines.tell(line, stage, time.monotonic())
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    def shown(line: str) -> Text:
+        return Text(printable(line), no_wrap=True, overflow="ellipsis")
+
+    with Console(file=out, force_terminal=True, highlight=False).status(shown(first)) as status:
+        yield lambda line, stage: status.update(shown(line))
+
+
+def _writes(out: TextIO) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        out.write(text)
+        out.flush()
+
+    return write
+
+
+@contextmanager
+def _watched(database: Database, look: Look, tell: Tell, least_pause: float) -> Iterator[None]:
+    """Look how far the block is, again and again, and tell it."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        pause = 0.0
+        try:
+            with database.connect() as connection:
+                while not stop.wait(max(least_pause, pause)):
+                    asked = time.monotonic()
+                    line, stage = look(connection, asked)
+                    pause = (time.monotonic() - asked) / SHARE_OF_TIME
+                    tell(line, stage)
+        except psycopg.OperationalError:
+            return  # the database went away: the run itself says so
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join(timeout=2)
+
+
+def _sync_look(workspace: Workspace) -> Look:
+    course = Course()
+
+    def look(connection: Connection, at: float) -> tuple[str, str]:
+        line = course.line(progress_of(connection, workspace.workspace_id), at)
+        return line, course.stage
+
+    return look
+
+
+def _fill_look(database: Database, workspace: Workspace) -> Look:
+    course = FillCourse(database.settings.worker_processes or cores())
+
+    def look(connection: Connection, at: float) -> tuple[str, str]:
+        line = course.line(fillings(connection, workspace.workspace_id), at)
+        return line, course.step
+
+    return look

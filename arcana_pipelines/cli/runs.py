@@ -97,7 +97,9 @@ def run_job(
     from arcana_pipelines.defs.instance import open_instance
 
     run_id = str(uuid4())
-    with open_instance(database) as instance, progress(database, workspace, not as_json, job == "fill_indexes"):
+    fills = job == "fill_indexes"
+    begins = "starting" if fills else "listing"
+    with open_instance(database) as instance, progress(database, workspace, not as_json, begins, fills):
         partitions.add(instance, workspace.slug)
 
         def note() -> None:
@@ -118,7 +120,7 @@ def _run_quietly(database: Database, workspace: Workspace, as_json: bool) -> Syn
 
     run_id = str(uuid4())
     with (
-        progress(database, workspace, not as_json),
+        progress(database, workspace, not as_json, "looking for changes"),
         _told_of(workspace, lambda: _note_interrupted(database, workspace, run_id), as_json),
     ):
         return quiet_sync(database, workspace.slug, run_id)

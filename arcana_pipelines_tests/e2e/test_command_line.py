@@ -74,30 +74,34 @@ class TestMainPath:
         drafts.write_text(arcana.here("eval", "acme", "--suggest", "--limit", "3").stdout)
         arcana.json("eval", "acme", str(drafts), "--keep")
 
-        rebuilt = arcana("index", "rebuild", "acme").stdout
+        piped = arcana("index", "rebuild", "acme")
+        assert piped.stderr.startswith("acme: starting …\n") and "\x1b" not in piped.stderr and "\r" not in piped.stderr
+        rebuilt = piped.stdout
         assert "verified: " in rebuilt and "verifying" not in rebuilt
         assert "does not serve" not in rebuilt and "index promote acme default" in rebuilt
         verified = arcana.here("index", "verify", "acme")
         assert f"{documents} documents were compared" in verified.stdout and "nothing speaks against" in verified.stdout
-        assert verified.stderr == "", "what is done is told on terminals alone"
+        assert verified.stderr == "acme: verifying …\n"
 
         again = arcana("index", "create", "acme", "other", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
         assert "acme: starting …" in again.stderr, "which of the stages it sees depends on how fast they are"
         quiet = arcana("index", "create", "acme", "third", "--json", FORCE_COLOR="1", TERM="xterm", COLUMNS="200")
         assert quiet.stderr == ""
+        assert arcana.here("-q", "index", "verify", "acme", "third").stderr == ""
 
         promoted = arcana("index", "promote", "acme", FORCE_COLOR="1")
         assert promoted.returncode == 0
         assert "asking both builds 3 golden questions …" in promoted.stderr
 
-    def test_an_export_says_on_a_terminal_how_far_it_is(self, arcana: Arcana, tmp_path: Path) -> None:
+    def test_an_export_says_how_far_it_is(self, arcana: Arcana, tmp_path: Path) -> None:
         arcana.json("workspace", "add", "acme", "--source", "notion")
         documents = arcana.json("sync", "acme")["pages"]["added"]
         terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}
         shown = arcana.here("export", "acme", "--documents", str(tmp_path / "a.jsonl"), **terminal)
         assert shown.returncode == 0 and "acme: writing documents" in shown.stderr
         assert f"{documents}/{documents}" in shown.stderr
-        assert arcana.here("export", "acme", "--documents", str(tmp_path / "b.jsonl")).stderr == ""
+        piped = arcana.here("export", "acme", "--documents", str(tmp_path / "b.jsonl"))
+        assert piped.stderr == "acme: writing documents …\n"
         assert (
             arcana.here("export", "acme", "--documents", str(tmp_path / "c.jsonl"), "--json", **terminal).stderr == ""
         )

@@ -8,7 +8,8 @@ import click
 
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import console, error_console, json_option, print_json, printable, say
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
+from arcana_pipelines.cli.progress import doing
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
@@ -59,8 +60,6 @@ def command(
     Without it the kept questions are asked. `arcana eval SLUG --suggest > golden.jsonl` drafts some to begin with, and
     with --from-feedback some that readers asked.
     """
-    from rich.text import Text
-
     is_asked_otherwise = index != DEFAULT_INDEX or build is not None or fusion != "weighted" or rerank
     if suggest and (golden or keep or baseline or csv_file or is_asked_otherwise):
         raise WrongUse("--suggest goes with --from-feedback and --limit only: it drafts questions and asks none.")
@@ -74,13 +73,13 @@ def command(
         if suggest:
             _suggest(connection, workspace, from_feedback, limit, as_json)
             return
-        with error_console().status(Text(f"{slug}: asking …")) as status:
+        with doing(f"{slug}: asking …", not as_json) as tell:
             outcome = run(
                 connection,
                 database.settings,
                 workspace,
                 request,
-                lambda questions: status.update(Text(f"{slug}: asking {questions} questions …")),
+                lambda questions: tell(f"{slug}: asking {questions} questions …"),
             )
     if csv_file:
         outcome.evaluation.frame().map(cell).to_csv(csv_file, index=False, encoding="utf-8")

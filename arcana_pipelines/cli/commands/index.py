@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any, get_args
@@ -14,7 +13,8 @@ from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import error_console, json_option, print_json, runnable, say
+from arcana_pipelines.cli.output import json_option, print_json, runnable, say
+from arcana_pipelines.cli.progress import doing
 from arcana_pipelines.cli.runs import run_job
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.db.schema import require_current
@@ -150,7 +150,7 @@ def verify(context: click.Context, slug: str, name: str, as_json: bool) -> None:
     require_current(database)
     with database.connection() as connection:
         workspace = workspaces.find(connection, slug)
-        with _status(f"{slug}: verifying …"):
+        with doing(f"{slug}: verifying …", not as_json):
             build, result = lifecycle.verify_index(connection, workspace.workspace_id, name)
         facts = lifecycle.build_to_dict(connection, replace(build, verification=result.as_dict()))
         _print_build(facts, slug, name, as_json)
@@ -179,7 +179,7 @@ def promote(context: click.Context, slug: str, name: str, also: tuple[str, ...],
     def promote_one(connection: Connection, workspace: Workspace) -> dict[str, Any]:
         builds = lifecycle.find_builds(connection, workspace.workspace_id, name)
         waited = any(each.state == "verifying" for each in builds)
-        with _status(f"{workspace.slug}: verifying …") as tell:
+        with doing(f"{workspace.slug}: verifying …", not as_json) as tell:
 
             def gate(build: Build) -> list[str]:
                 return quality.gate(
@@ -284,15 +284,6 @@ def drop(slug: str, name: str, build: int | None, yes: bool, as_json: bool) -> N
         print_json({"workspace": slug, "index": name, "build": build, "dropped": True})
     else:
         click.echo(f"Dropped {what}.")
-
-
-@contextmanager
-def _status(line: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done, and yield a function that says what is done next."""
-    from rich.text import Text
-
-    with error_console().status(Text(line)) as status:
-        yield lambda line: status.update(Text(line))
 
 
 def _print_compared(result: Verification, ann: str) -> None:
