@@ -48,7 +48,7 @@ def progress(
         yield
         return
     look = _fill_look(database, workspace) if fills else _sync_look(workspace)
-    pause = REFRESH_SECONDS if error_console().is_interactive else LOG_REFRESH_SECONDS
+    pause = REFRESH_SECONDS if _is_live() else LOG_REFRESH_SECONDS
     # Dagster may take standard error away while it runs assets; a copy of it still leads where it led.
     copied = io.FileIO(os.dup(2), "w")
     with (
@@ -87,7 +87,7 @@ def counted(
         def render(self, task: bars.Task) -> Text:
             return Text(_left(task.remaining, task.speed))
 
-    is_live = error_console().is_interactive
+    is_live = _is_live()
     columns = (
         bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.MofNCompleteColumn(), Left(),
     )  # fmt: skip
@@ -114,6 +114,12 @@ def _is_heard() -> bool:
     return sys.stderr is not None and not is_quiet()
 
 
+def _is_live() -> bool:
+    """Whether a line can move there: also a terminal may be one that understands no commands (TERM=dumb)."""
+    console = error_console()
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def _left(remaining: float | None, speed: float | None) -> str:
     if remaining is None or not speed:
         return ""
@@ -124,7 +130,7 @@ def _left(remaining: float | None, speed: float | None) -> str:
 @contextmanager
 def _line(out: TextIO, first: str) -> Iterator[Tell]:
     """A line that says what is done: it moves on a terminal, and comes again in a log."""
-    if not error_console().is_interactive:
+    if not _is_live():
         lines = LogLines(_writes(out))
         lines.tell(first, first, time.monotonic())
         yield lambda line, stage: lines.tell(line, stage, time.monotonic())

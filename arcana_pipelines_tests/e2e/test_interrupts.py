@@ -56,7 +56,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_sync_that_waits_for_its_turn_at_the_limit_ends_with_one_sentence(
     arcana: Arcana, rows: Rows, number: int
 ) -> None:
-    run = arcana.start("sync", "acme", NOTION_REQUESTS_PER_MINUTE="12")
+    run = arcana.start("-q", "sync", "acme", NOTION_REQUESTS_PER_MINUTE="12")
     wait_for(lambda: rows("SELECT count(*) FROM source_page WHERE state = 'fetched'") != [(0,)] or _is_waiting(rows))
     said = interrupted(run, number)
     assert len(said) == 1, said
@@ -73,7 +73,7 @@ def test_a_sync_that_waits_for_its_turn_at_the_limit_ends_with_one_sentence(
 
 def test_a_sync_that_waits_for_a_late_answer_ends_at_once(arcana: Arcana, rows: Rows, server: NotionServer) -> None:
     server.faults.add("/markdown", "hang", times=None, seconds=45)
-    run = arcana.start("sync", "acme")
+    run = arcana.start("-q", "sync", "acme")
     wait_for(lambda: any("/markdown" in request.path for request in server.requests))
     (line,) = interrupted(run, signal.SIGINT)
     assert line.startswith("Interrupted.")
