@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
-from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tune
+from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tuned
 from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
 from arcana_pipelines.observing.traces import traced
@@ -178,8 +178,7 @@ class SnapshotSearch(RankedSearch):
             statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         else:
             statement = sql.SQL(load_sql("past_nearest")).format(**self._names)
-        with self._connection.transaction(force_rollback=True):  # what is tuned is for this statement only
-            tune(self._connection, self._serving.ann, self._serving.search_effort)
+        with tuned(self._connection, self._serving.ann, self._serving.search_effort):
             return [row[0] for row in self._rows(statement, vector)]
 
     @property
@@ -193,8 +192,7 @@ class SnapshotSearch(RankedSearch):
         assert self._asked is not None
         statement = nearest_statement(self._serving.build, self._serving.dimensions, self._serving.ann)
         asked = 2 * self._most
-        with self._connection.transaction(force_rollback=True):
-            tune(self._connection, self._serving.ann, self._serving.search_effort)
+        with tuned(self._connection, self._serving.ann, self._serving.search_effort):
             rows = self._rows(statement, {"vector": self._asked.vector, "candidates": asked})
         left = set(self._without_left_out([row[0] for row in rows]))
         near = [row[0] for row in rows if row[0] in left]

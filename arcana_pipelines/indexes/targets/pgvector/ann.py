@@ -11,6 +11,7 @@ import bisect
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import LiteralString
 
@@ -132,6 +133,20 @@ def tune(connection: Connection, ann: str, effort: int) -> None:
         connection.execute(f"SET LOCAL hnsw.ef_search = {effort}; SET LOCAL hnsw.iterative_scan = strict_order")
     elif ann == "ivfflat":
         connection.execute(f"SET LOCAL ivfflat.probes = {effort}")
+
+
+@contextmanager
+def tuned(connection: Connection, ann: str, effort: int) -> Iterator[None]:
+    """What `tune` sets, for some statements of a transaction that does without sequential scans.
+
+    It is set back by hand: at the ROLLBACK of a savepoint psycopg would forget all statements that it has prepared, and
+    the server would plan each of them anew in every search.
+    """
+    tune(connection, ann, effort)
+    yield
+    connection.execute(
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = DEFAULT; SET LOCAL enable_sort = DEFAULT"
+    )
 
 
 def recall(connection: Connection, build: Build) -> float:
