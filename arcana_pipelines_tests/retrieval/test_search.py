@@ -429,3 +429,16 @@ def test_chunks_are_looked_up_by_their_whole_key(acme: Harness, library: Library
     conditions = [line for line in plans if "Index Cond" in line and "document_chunk_id = " in line]
     assert conditions
     assert all("rag_index_build_id = " in line for line in conditions), "others read the index from end to end"
+
+
+def test_the_statements_of_searches_stay_prepared_from_one_to_the_next(acme: Harness, library: Library) -> None:
+    """Planning those of a hybrid search takes longer than executing them, and psycopg forgets all at a ROLLBACK."""
+    with acme.database.connect() as connection:
+        workspace_id = workspaces.find(connection, acme.slug).workspace_id
+        searcher = ConnectionSearcher(connection, acme.database.settings, workspace_id)
+        for _ in range(7):
+            searcher.search(SearchRequest("kitchen"))
+        rows = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    prepared = "\n".join(statement for (statement,) in rows)
+    assert all(f"-- {begin}" in prepared for begin in ("What a reader needs", "The exact scores", "The best chunks"))
+    assert "chunk_embedding <=> " in prepared, "the nearest ones"
