@@ -33,8 +33,8 @@ class Passage:
         end: the first character behind it.
         headings: what it stands under, the outermost first, without the title.
         embedded: the text whose vector is compared with questions: what it stands under, then the passage.
-        said: the passage as a reader wants to see it: the cells of a row have the names of their columns, and the items
-            of a numbered list their numbers.
+        said: the passage as a reader wants to see it: the cells of a row have the names of their columns and bars
+            between them, as commas stand in cells, and the items of a numbered list have their numbers.
     """
 
     begin: int
@@ -70,10 +70,10 @@ def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bo
         above = f"{lead(title, names)}\n"
         # A list at the beginning of a later chunk may go on with one of the chunk before.
         markers = _counted(block.text, may_go_on=begin == 0 and not is_first) if block.kind == "list" else {}
-        for start, stop, before, said in _parts(block):
+        for start, stop, embedded, said in _parts(block):
             written, counted = markers.get(start, ("", ""))
             found.append(
-                Passage(begin + start, begin + stop, names, above + before + said, counted + said.removeprefix(written))
+                Passage(begin + start, begin + stop, names, above + embedded, counted + said.removeprefix(written))
             )
     if not found and text:
         names = tuple(heading.text for heading in headings)
@@ -98,12 +98,13 @@ def with_numbers(text: str) -> str:
     return "".join([*told, text[end:]])
 
 
-_Span = tuple[int, int, str, str]  # begin and end in the block, what is embedded before it, what it says
+_Span = tuple[int, int, str, str]  # begin and end in the block, what is embedded, what a reader sees
 
 
 def _parts(block: Block) -> Iterator[_Span]:
     if block.kind == "code":
-        yield 0, len(block.text), "", block.text[:_LONGEST_CODE]
+        code = block.text[:_LONGEST_CODE]
+        yield 0, len(block.text), code, code
     elif block.kind == "table" and block.text.count("\n") > 1:
         yield from _rows(block.text)
     elif block.kind == "list":
@@ -118,7 +119,8 @@ def _rows(table: str) -> Iterator[_Span]:
     names = _cells(table[header:].partition("\n")[0])
     for begin, end in rows:
         cells = zip(names, _cells(table[begin:end]), strict=False)
-        yield begin, end, "", ", ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
+        told = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
+        yield begin, end, ", ".join(told), " | ".join(told)
 
 
 def _cells(row: str) -> list[str]:
@@ -177,7 +179,7 @@ def _counted(text: str, *, may_go_on: bool) -> dict[int, tuple[str, str]]:
 
 def _paragraph(text: str, begin: int, above: str) -> Iterator[_Span]:
     if _weight(text) <= 1.5 * _WANTED:
-        yield begin, begin + len(text), above, text
+        yield begin, begin + len(text), above + text, text
         return
     parts = [part.text for line in _with_ends(text) for part in sentences(Part(line, "", 0))]
     taken: list[int] = [0]
@@ -189,9 +191,8 @@ def _paragraph(text: str, begin: int, above: str) -> Iterator[_Span]:
             size = 0.0
         size += weight
     for start, stop in pairwise([*taken, len(text)]):
-        part = text[start:stop]
-        behind = len(part) - len(part.rstrip())
-        yield begin + start, begin + stop - behind, above, part.rstrip()
+        part = text[start:stop].rstrip()
+        yield begin + start, begin + start + len(part), above + part, part
 
 
 def _with_ends(text: str) -> list[str]:

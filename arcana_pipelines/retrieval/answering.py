@@ -122,9 +122,10 @@ class Answering(ABC):
 
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
-        passage = found.texts[hit.document_id, hit.position].best_passage(found.gains)
-        link = link_of(hit.kind, hit.url, passage.heading_path, hit.file) if passage else hit.link
+        text, link = found.texts[hit.document_id, hit.position], hit.link
+        passage = text.best_passage(found.gains)
         if passage:
+            link = link_of(hit.kind, hit.url, passage.heading_path, hit.file, text.below_heading(passage))
             passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
         return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))
 

@@ -10,6 +10,7 @@ from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.chunking.passages import passages
 from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Passage
+from arcana_pipelines.retrieval.scroll_links import stands_earlier
 from arcana_pipelines.retrieval.shown import shown
 
 # Beside the cosine similarity of a passage, how much it counts to have all the words of a question.
@@ -28,6 +29,7 @@ class FoundText:
         headings: those that are open where it begins.
         is_first: it begins its document.
         near: the similarity of its passages with the question by their number; empty where they have no vectors.
+        page: all of its page's text, without the title; None where that is not known.
     """
 
     title: str
@@ -35,6 +37,7 @@ class FoundText:
     headings: Sequence[Heading]
     is_first: bool
     near: Mapping[int, float] = field(default_factory=dict)
+    page: str | None = None
 
     def best_passage(self, gains: Mapping[int, float]) -> Passage | None:
         """The passage that is nearest and has most of the words; `gains` are what each word of the question counts."""
@@ -64,3 +67,13 @@ class FoundText:
             # An inner item that is the first line stays as far in as it is, or it would stand beside its parents.
             shown(dedent(told)).strip("\n").rstrip(),
         )
+
+    def below_heading(self, passage: Passage) -> str:
+        """The passage's text where its heading alone would lead to an earlier place of the page; else nothing."""
+        if not passage.heading_path:
+            return ""
+        text = shown(self.text)
+        page = None if self.page is None else shown(self.page)
+        if not stands_earlier(passage.heading_path[-1], shown(self.title), page, text, passage.begin):
+            return ""
+        return text[passage.begin : passage.end]

@@ -27,6 +27,7 @@ from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.places import Place, id_in, place_meant
 from arcana_pipelines.retrieval.ranked_search import FEW, Meaning, Question, RankedSearch
+from arcana_pipelines.retrieval.scroll_links import LONGEST_PAGE
 from arcana_pipelines.retrieval.serving import Serving
 
 _FACTS = ("document_id", "external_id", "kind", "title", "url", "path", "version", "last_edited_at")
@@ -265,10 +266,11 @@ class FileSearch(RankedSearch):
     def _rows_of_hits(self, chunks: Sequence[int]) -> dict[int, dict[str, Any]]:
         found = self._of_chunks("chunk_id, document_id, heading_path, heading_levels, text", chunks)
         documents = self._rows(
-            f"SELECT {', '.join(_FACTS)}, chunk_ids "
+            f"SELECT {', '.join(_FACTS)}, CASE WHEN length(text) <= :longest_page THEN text END, chunk_ids "
             "FROM documents WHERE collection_id = :collection "
             "AND document_id IN (SELECT value FROM json_each(:documents))",
             documents=json.dumps(sorted({row[1] for row in found})),
+            longest_page=LONGEST_PAGE,
         )
         facts = {row[0]: row for row in documents}
         in_order = {row[0]: json.loads(row[-1]) for row in documents}
@@ -294,6 +296,7 @@ class FileSearch(RankedSearch):
                 "heading_levels": json.loads(heading_levels),
                 "position": position[chunk],
                 "text": text,
+                "page_text": facts[document][len(_FACTS)],
                 "before": [text_of[each] for each in before],
                 "after": [text_of[each] for each in after],
             }

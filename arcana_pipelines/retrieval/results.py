@@ -121,7 +121,7 @@ class Passage:
     """The headings that it stands under, outermost first."""
 
     text: str
-    """As a reader wants to see it: the cells of a row have the names of their columns."""
+    """As a reader wants to see it: the cells of a row have the names of their columns, and bars between them."""
 
     highlights: list[tuple[int, int]] = field(default_factory=list)
     """Spans (begin, end) of this `text` that hold the query's words."""
@@ -154,8 +154,8 @@ class Hit:
     """The page's address, where it is one of http, https, mailto or notion. Of a file its page's."""
 
     link: str | None
-    """The address that leads to the heading above the passage where the browser can; of a file to where its page names
-    it."""
+    """The address that leads to the heading above the passage where the browser can, or to its first words where those
+    of the heading stand earlier on the page; of a file to where its page names it."""
 
     path: str
     """The document's place, an ltree of stable labels."""

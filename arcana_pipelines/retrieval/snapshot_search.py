@@ -24,6 +24,7 @@ from arcana_pipelines.retrieval.fusion import Scored, nearness
 from arcana_pipelines.retrieval.hit_files import MOST_PAGES, as_file
 from arcana_pipelines.retrieval.left import Left
 from arcana_pipelines.retrieval.ranked_search import FEW, Found, Meaning, Question, RankedSearch
+from arcana_pipelines.retrieval.scroll_links import LONGEST_PAGE
 from arcana_pipelines.retrieval.serving import Serving
 from arcana_pipelines.retrieval.target_stores import Near
 
@@ -252,6 +253,7 @@ class SnapshotSearch(RankedSearch):
                     # They may be none that a limit leaves.
                     "tells_related": not self._left.limited,
                     "open_alone": self._left.finds_open_alone,
+                    "longest_page": LONGEST_PAGE,
                 },
             )
             rows = {row.pop("document_chunk_id"): row for row in cursor.fetchall()}

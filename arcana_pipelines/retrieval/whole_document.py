@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -25,6 +25,7 @@ from arcana_pipelines.retrieval.hit_of_row import link_to
 from arcana_pipelines.retrieval.limits import check_text, moment, told
 from arcana_pipelines.retrieval.places import find_indexed, find_place
 from arcana_pipelines.retrieval.results import DESCRIBED, HitFile
+from arcana_pipelines.retrieval.scroll_links import LONGEST_PAGE, has_words
 from arcana_pipelines.retrieval.serving import find_serving
 from arcana_pipelines.retrieval.shown import safe_address, shown
 
@@ -253,7 +254,6 @@ def _no_version(connection: Connection, document_id: UUID, version: int) -> Wron
 def document_of(row: Mapping[str, Any]) -> Document:
     """A row with the fields of a document, as they are stored, as one that can be shown."""
     url = safe_address(row["url"])
-    headings = [heading_of(block) for block in read_blocks(row["text"]) if block.kind == "heading"]
     properties = row["properties"] or {}
     about, page = row.get("file"), {part: row.get(f"page_{part}") for part in ("external_id", "title", "url")}
     title = shown(row["title"] or "")
@@ -266,13 +266,24 @@ def document_of(row: Mapping[str, Any]) -> Document:
             "url": url,
             "file": hit_file(about, None, title, holding_page(**page)) if row["kind"] == "file" else None,
             "text": shown(with_numbers(row["text"])),
-            "headings": [
-                DocumentHeading(heading.level, shown(heading.text), link_to(row["kind"], url, [heading.text]))
-                for heading in headings
-            ],
+            "headings": list(_headings(row["kind"], url, title, row["text"])),
             "properties": {shown(name): shown(str(held.get("text") or "")) for name, held in properties.items()},
         }
     )
+
+
+def _headings(kind: str, url: str | None, title: str, text: str) -> Iterator[DocumentHeading]:
+    blocks = list(read_blocks(text))
+    end = 0
+    for block, behind in zip(blocks, [*blocks[1:], None], strict=True):
+        begin = text.index(block.text, end)
+        end = begin + len(block.text)
+        if block.kind != "heading":
+            continue
+        heading = heading_of(block)
+        is_first = len(text) <= LONGEST_PAGE and not has_words(f"{title}\n{text[:begin]}", heading.text)
+        below = shown(behind.text) if behind and not is_first else ""
+        yield DocumentHeading(heading.level, shown(heading.text), link_to(kind, url, [heading.text], below))
 
 
 def _uuid(asked: str) -> UUID | None:

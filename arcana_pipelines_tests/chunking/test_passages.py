@@ -36,6 +36,11 @@ def test_a_row_is_embedded_with_the_names_of_its_columns() -> None:
     assert row.embedded == "Doors > Codes\nDoor: Front, Code: 4711"
 
 
+def test_the_cells_of_a_row_are_read_with_bars_between_them_since_commas_stand_in_cells() -> None:
+    (row,) = found("| Door | Who | Note |\n| --- | --- | --- |\n| Front, rear | 강, 오 | |")
+    assert row.said == "Door: Front, rear | Who: 강, 오"
+
+
 def test_an_item_is_embedded_below_those_that_it_stands_under() -> None:
     *_, code, other = found("- Front\n  - Code\n    - 4711\n- Back")
     assert code.embedded == "Doors\n- Front\n- Code\n    - 4711"

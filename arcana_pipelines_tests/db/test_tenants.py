@@ -108,6 +108,7 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "kinds": ["ticket"],
         "tells_related": True,
         "open_alone": False,
+        "longest_page": 20_000,
     }
     if name in ("file", "files", "kept_file"):
         file = make_copy(tenant.harness, tenant.page, document, "plan.pdf")

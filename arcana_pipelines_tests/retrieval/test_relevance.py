@@ -213,6 +213,22 @@ def test_a_hit_is_printed_whole_where_no_terminal_is(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
+    ("version", "is_past", "facts"),
+    [
+        (1, False, "0.50  edited 2026-03-04"),
+        (2, False, "0.50  version 2, edited 2026-03-04"),
+        (1, True, "0.50  version 1, edited 2026-03-04"),
+    ],
+)
+def test_the_version_stands_there_where_it_is_not_the_first_or_the_past_is_searched(
+    capsys: pytest.CaptureFixture[str], version: int, is_past: bool, facts: str
+) -> None:
+    hit = replace(_hit("It says.", []), version=version, last_edited_at="2026-03-04T05:06:07Z")
+    search_command._print_hit(1, hit, several=False, is_past=is_past)
+    assert capsys.readouterr().out.splitlines()[0] == f"1. Title  {facts}"
+
+
+@pytest.mark.parametrize(
     ("scores", "least", "shown"),
     [
         ([0.78, 0.05, 0.14, 0.08, 0.02], 0.13, "FFFww"),

@@ -12,6 +12,7 @@ from typing import get_args
 import click
 
 from arcana_pipelines.cli.database import open_database
+from arcana_pipelines.cli.links import link_text
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
 from arcana_pipelines.cli.passage_lines import passage_lines
@@ -188,7 +189,7 @@ def command(
                     say("[bold]{}[/bold]", f"? {request.query}")
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
-                _print(results, len(slugs) > 1)
+                _print(results, len(slugs) > 1, is_past=as_of is not None)
     for unsearched, reason in not_searched.items():
         click.echo(printable(runnable(f"Workspace '{unsearched}' was not searched: {reason}")), err=True)
     if not_searched:
@@ -202,7 +203,7 @@ def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
         yield replace(asked, query=line.rstrip("\r\n"))
 
 
-def _print(results: Results, several: bool) -> None:
+def _print(results: Results, several: bool, is_past: bool = False) -> None:
     for word, meant in results.corrections.items():
         say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
     if results.nearest:
@@ -217,7 +218,7 @@ def _print(results: Results, several: bool) -> None:
     # Who goes on behind the last likely hit, and who is shown the nearest, wants to see them.
     in_full = likely or len(results.hits)
     for number, hit in enumerate(results.hits[:in_full] or results.nearest, start=1):
-        _print_hit(number, hit, several)
+        _print_hit(number, hit, several, is_past)
         click.echo()
     if in_full < len(results.hits):
         say("[dim]weaker:[/dim]")
@@ -246,7 +247,7 @@ def _place_of(hit: Hit) -> str:
     return " > ".join((hit.title, *(hit.passage.heading_path if hit.passage else hit.heading_path)))
 
 
-def _print_hit(number: int, hit: Hit, several: bool) -> None:
+def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> None:
     from rich.text import Text
 
     out = console()
@@ -254,10 +255,12 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
     def text(shown: str, style: str = "") -> Text:
         return Text(printable(shown), style=style)
 
-    edited = f", edited {hit.last_edited_at[:10]}" if hit.last_edited_at else ""
+    # The only version there is says nothing, but of the past one wants to know which it was.
+    facts = [f"version {hit.version}"] if hit.version > 1 or is_past else []
+    facts += [f"edited {hit.last_edited_at[:10]}"] if hit.last_edited_at else []
     where = f"{hit.workspace}: " if several else ""
     heading = text(f"{number}. {where}") + text(_place_of(hit), "bold")
-    out.print(heading + text(f"  {hit.score:.2f}  version {hit.version}{edited}", "dim"))
+    out.print(heading + text(f"  {hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim"))
     shown, spans = excerpt(hit, SHOWN)
     passage_text = text(shown)
     for begin, end in spans:
@@ -280,7 +283,7 @@ def _print_hit(number: int, hit: Hit, several: bool) -> None:
     for other in hit.related:
         out.print(text(f"   {other.how}: {other.title} {other.url or other.document_id}", "dim"))
     if hit.link:
-        out.print(text(f"   {hit.link}", "blue"))
+        out.print(text("   ") + link_text(out, printable(hit.link)))
 
 
 def _wording(twin: Place) -> str:
