@@ -18,7 +18,7 @@ from arcana_pipelines.chunking.headings import Heading, below, heading_of, lead
 from arcana_pipelines.lexical.analysis import count_cjk
 
 # A paragraph is one passage up to half as much again; of a longer one sentences are taken together up to this.
-_WANTED = 320  # characters; one of Hangul, kana or ideographs says about as much as two of other scripts
+_WANTED = 320  # characters, as `weight_of` counts them
 _LONGEST_CODE = 1200  # characters of it are embedded: names and comments come early
 _LONGEST_PARENT = 100  # characters of an item that others stand below
 _NUMBER = re.compile(r" *(\d{1,9})\. ")  # the marker of a numbered item
@@ -178,14 +178,14 @@ def _counted(text: str, *, may_go_on: bool) -> dict[int, tuple[str, str]]:
 
 
 def _paragraph(text: str, begin: int, above: str) -> Iterator[_Span]:
-    if _weight(text) <= 1.5 * _WANTED:
+    if weight_of(text) <= 1.5 * _WANTED:
         yield begin, begin + len(text), above + text, text
         return
     parts = [part.text for line in _with_ends(text) for part in sentences(Part(line, "", 0))]
     taken: list[int] = [0]
     size = 0.0
     for part, end in zip(parts, accumulate(map(len, parts)), strict=True):
-        weight = _weight(part)
+        weight = weight_of(part)
         if size and size + weight > _WANTED:
             taken.append(end - len(part))
             size = 0.0
@@ -206,5 +206,6 @@ def _lines(text: str) -> list[tuple[int, int]]:
     return [(begin, end - 1) for begin, end in pairwise([0, *ends])]
 
 
-def _weight(text: str) -> float:
+def weight_of(text: str) -> float:
+    """How much a text says, in characters: one of Hangul, kana or ideographs counts as 2.2 of other scripts."""
     return len(text) + 1.2 * count_cjk(text)

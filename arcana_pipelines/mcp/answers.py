@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
 from arcana_pipelines.retrieval.hit_files import where_in_words
-from arcana_pipelines.retrieval.results import Hit, Results
+from arcana_pipelines.retrieval.results import Hit, Passage, Results
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, ServedWorkspace
 from arcana_pipelines.retrieval.shown import shown
 from arcana_pipelines.retrieval.whole_document import Document
@@ -281,7 +281,7 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         id=str(named),
         title=sizes.cut(hit.title, TITLE_TOKENS),
         url=_address([hit.link, hit.url], named, address_of),
-        text=sizes.cut(hit.text if passage is None or is_short else shown(passage.text), text_tokens),
+        text=sizes.cut(hit.text, text_tokens) if passage is None or is_short else _passage(passage, text_tokens),
         workspace=hit.workspace,
         headings=[sizes.cut(shown(heading), NAME_TOKENS) for heading in headings[-3:]],
         file=sizes.cut(where_in_words(hit.file), NOTE_TOKENS) if hit.file else None,
@@ -289,6 +289,14 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         edited=hit.last_edited_at,
         score=round(hit.score, 2),
     )
+
+
+def _passage(passage: Passage, most: int) -> str:
+    """A passage in at most so many tokens: what answers best, and of what stands around it what fits."""
+    begin, end = passage.best
+    if begin and sizes.tokens_in_json(passage.text[:end]) > most:
+        return sizes.cut(f"… {passage.text[begin:]}", most)
+    return sizes.cut(passage.text, most)
 
 
 def _address(known: Sequence[str | None], named: Named, address_of: AddressOf) -> str:

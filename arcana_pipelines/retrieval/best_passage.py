@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from textwrap import dedent
 
 from arcana_pipelines.chunking.headings import Heading
-from arcana_pipelines.chunking.passages import passages
+from arcana_pipelines.chunking.passages import Passage as Part
+from arcana_pipelines.chunking.passages import passages, weight_of
+from arcana_pipelines.documents.messages import BY_AGENT
 from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Passage
 from arcana_pipelines.retrieval.scroll_links import stands_earlier
@@ -15,8 +18,14 @@ from arcana_pipelines.retrieval.shown import shown
 
 # Beside the cosine similarity of a passage, how much it counts to have all the words of a question.
 _WORDS = 0.5
-# A passage of fewer characters is read with what follows it: the steps behind "do this:", the next rows of a table.
-_ENOUGH = 160
+# What stands above all headings of a page names what the page is about, which is near to every question about it.
+_INTRODUCTION = 0.15
+# In a ticket the customer's message has the words of the question, and an agent's the answer.
+_BY_AGENT = 0.1
+# Of what stands beside the best passage, what is behind it is read along rather than what is before.
+_BEHIND = 0.06
+# What is read along with it (`weight_of`): up to the first whatever stands there, and then what fits into the second.
+_SHORT, _MOST = 280, 420
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,7 @@ class FoundText:
         headings: those that are open where it begins.
         is_first: it begins its document.
         near: the similarity of its passages with the question by their number; empty where they have no vectors.
+        kind: of its page, as `Hit.kind`.
         page: all of its page's text, without the title; None where that is not known.
     """
 
@@ -37,36 +47,42 @@ class FoundText:
     headings: Sequence[Heading]
     is_first: bool
     near: Mapping[int, float] = field(default_factory=dict)
+    kind: str = "page"
     page: str | None = None
 
     def best_passage(self, gains: Mapping[int, float]) -> Passage | None:
-        """The passage that is nearest and has most of the words; `gains` are what each word of the question counts."""
-        most = sum(gains.values()) or 1.0
+        """The passage that is nearest and has most of the words, with what explains it; `gains` are what each word of
+        the question counts."""
         parts = passages(self.text, self.title, self.headings, is_first=self.is_first)
-        best = max(
-            range(len(parts)),
-            key=lambda number: (
-                self.near.get(number, 0.0)
-                + _WORDS * sum(gains[term] for term in terms_in(parts[number].embedded, gains.keys())) / most
-            ),
-            default=None,
-        )
-        if best is None:
+        if not parts:
             return None
-        part, *others = parts[best:]
-        told, end = part.said, part.end
-        for other in others:
-            if len(told) >= _ENOUGH or other.headings != part.headings:
-                break
-            told, end = f"{told}\n{other.said}", other.end
-        begin = len(shown(self.text[: part.begin]))
+        scores = self._scores(parts, gains)
+        best = max(range(len(parts)), key=scores.__getitem__)
+        first, last = _with_neighbours(parts, scores, best)
+        begin = len(shown(self.text[: parts[first].begin]))
+        text, core = _told([part.said for part in parts[first : last + 1]], best - first)
         return Passage(
             begin,
-            begin + len(shown(self.text[part.begin : end])),
-            [shown(heading) for heading in part.headings],
-            # An inner item that is the first line stays as far in as it is, or it would stand beside its parents.
-            shown(dedent(told)).strip("\n").rstrip(),
+            begin + len(shown(self.text[parts[first].begin : parts[last].end])),
+            [shown(heading) for heading in parts[best].headings],
+            text,
+            core,
         )
+
+    def _scores(self, parts: Sequence[Part], gains: Mapping[int, float]) -> list[float]:
+        most = sum(gains.values()) or 1.0
+        has_headings = any(part.headings for part in parts)
+
+        def score(number: int, part: Part) -> float:
+            words = sum(gains[term] for term in terms_in(part.embedded, gains.keys())) / most
+            near = self.near.get(number, 0.0)
+            if self.near and has_headings and not part.headings:
+                near -= _INTRODUCTION
+            if self.kind == "ticket" and part.headings and part.headings[0].startswith(BY_AGENT):
+                near += _BY_AGENT
+            return near + _WORDS * words
+
+        return [score(number, part) for number, part in enumerate(parts)]
 
     def below_heading(self, passage: Passage) -> str:
         """The passage's text where its heading alone would lead to an earlier place of the page; else nothing."""
@@ -77,3 +93,38 @@ class FoundText:
         if not stands_earlier(passage.heading_path[-1], shown(self.title), page, text, passage.begin):
             return ""
         return text[passage.begin : passage.end]
+
+
+def _with_neighbours(parts: Sequence[Part], scores: Sequence[float], best: int) -> tuple[int, int]:
+    """The first and the last of the passages under the same headings that are read along with the best one.
+
+    The sentence before the best one often has the subject, and a remark below a table or a list is nearer to a question
+    than the row that answers it. So they are taken from both sides, the better one first.
+    """
+    first = last = best
+    size = weight_of(parts[best].said)
+    while True:
+        beside = [(first - 1, 0.0), (last + 1, _BEHIND)]
+        fitting = [
+            (scores[number] + more, number)
+            for number, more in beside
+            if 0 <= number < len(parts)
+            and parts[number].headings == parts[best].headings
+            and (size < _SHORT or size + weight_of(parts[number].said) <= _MOST)
+        ]
+        if not fitting:
+            return first, last
+        _, number = max(fitting)
+        size += weight_of(parts[number].said)
+        first, last = min(first, number), max(last, number)
+
+
+def _told(said: Sequence[str], best: int) -> tuple[str, tuple[int, int]]:
+    """What a reader is shown of some passages, with where the best of them stands in it."""
+    # An inner item that is the first line stays as far in as it is, or it would stand beside its parents.
+    lines = shown(dedent("\n".join(said))).split("\n")
+    ends = list(accumulate(each.count("\n") + 1 for each in said))
+    before = lines[: ends[best - 1]] if best else []
+    text = "\n".join(lines).rstrip()
+    begin = len("\n".join([*before, ""]))
+    return text, (begin, min(len("\n".join(lines[: ends[best]])), len(text)))

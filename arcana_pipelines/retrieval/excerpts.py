@@ -1,4 +1,4 @@
-"""What of a hit a person is shown: its passage, of a long one the part that has most of the question's words."""
+"""What of a hit a person is shown: its passage; of a long one what answers best, with most of the question's words."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ def excerpt(hit: Hit, most: int) -> tuple[str, list[tuple[int, int]]]:
     """About so many characters, up to the end of a sentence, with the spans in them that hold the question's words."""
     if hit.passage is None:
         return _window(hit.text, hit.highlights, most)
-    return _window(hit.passage.text, hit.passage.highlights, most)
+    return _window(hit.passage.text, hit.passage.highlights, most, hit.passage.best)
 
 
-def _window(text: str, marked: Sequence[tuple[int, int]], most: int) -> tuple[str, list[tuple[int, int]]]:
+def _window(
+    text: str, marked: Sequence[tuple[int, int]], most: int, best: tuple[int, int] | None = None
+) -> tuple[str, list[tuple[int, int]]]:
     begins = [0, *(_sentence_before(text, begin, most) for begin, _ in marked)] if len(text) > most else [0]
+    if best is not None and best[1] - best[0] < most:
+        # What answers best is shown whole, whichever of the question's words stand around it.
+        begins = [at for at in begins if at <= best[0] and _end(text, at, most) >= best[1]] or [best[0]]
 
     def spans_from(begin: int) -> list[tuple[int, int]]:
         end = _end(text, begin, most)

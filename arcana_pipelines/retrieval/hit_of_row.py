@@ -16,8 +16,10 @@ from arcana_pipelines.retrieval.shown import safe_address, shown
 def text_of(row: dict[str, Any], near: Mapping[int, float]) -> FoundText:
     """The text of a row as it is stored; `near` are the similarities of its passages."""
     headings = list(map(Heading, row["heading_levels"], row["heading_path"]))
-    page = row.get("page_text")
-    return FoundText(row["title"] or "", row["text"], headings, row["position"] == 0, near, page)
+    return FoundText(
+        row["title"] or "", row["text"], headings, row["position"] == 0, near,
+        kind=row["kind"], page=row.get("page_text"),
+    )  # fmt: skip
 
 
 def hit_of(score: float, row: dict[str, Any]) -> Hit:

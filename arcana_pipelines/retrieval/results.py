@@ -107,7 +107,8 @@ class HitFile:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The part of a hit that answers best: a paragraph, some sentences of a long one, an item, a row."""
+    """The part of a hit that answers best: a paragraph, some sentences of a long one, an item, a row; with what stands
+    beside it under the same headings where it is short."""
 
     __pydantic_config__: ClassVar[ConfigDict] = DESCRIBED
 
@@ -122,6 +123,9 @@ class Passage:
 
     text: str
     """As a reader wants to see it: the cells of a row have the names of their columns, and bars between them."""
+
+    best: tuple[int, int]
+    """The span (begin, end) of this `text` that answers best; what stands around it explains it."""
 
     highlights: list[tuple[int, int]] = field(default_factory=list)
     """Spans (begin, end) of this `text` that hold the query's words."""

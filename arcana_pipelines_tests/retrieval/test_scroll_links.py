@@ -58,7 +58,7 @@ def test_where_a_heading_stands_earlier_the_passage_itself_is_looked_for(said: s
     begin = PAGE.index(said)
     headings = ["Hotels", "Amounts"] if is_named else []
     text = FoundText("Travel", PAGE, [], is_first=False, page=PAGE)
-    below = text.below_heading(Passage(begin, begin + 40, headings, ""))
+    below = text.below_heading(Passage(begin, begin + 40, headings, "", (0, 0)))
     assert bool(below) is is_named
 
 
@@ -66,7 +66,7 @@ def test_where_a_heading_stands_earlier_the_passage_itself_is_looked_for(said: s
 def test_a_heading_that_is_the_first_to_have_its_words_leads_there(page: str | None) -> None:
     text = FoundText("Travel", PAGE, [], is_first=False, page=page)
     begin = PAGE.index("| Busan")
-    below = text.below_heading(Passage(begin, begin + 14, ["Hotels"], ""))
+    below = text.below_heading(Passage(begin, begin + 14, ["Hotels"], "", (0, 0)))
     assert bool(below) is (page is None), "of a long page that is not known"
 
 
@@ -74,7 +74,7 @@ def test_the_words_of_a_title_stand_earlier() -> None:
     page = "## Travel\n\nTravel by train where one goes."
     text = FoundText("Travel costs", f"# Travel costs\n\n{page}", [], is_first=True, page=page)
     begin = text.text.index("Travel by")
-    assert text.below_heading(Passage(begin, begin + 15, ["Travel"], "")) == "Travel by train"
+    assert text.below_heading(Passage(begin, begin + 15, ["Travel"], "", (0, 0))) == "Travel by train"
 
 
 def test_the_words_of_a_passage_above_are_earlier_and_those_below_are_not() -> None:
@@ -82,4 +82,4 @@ def test_the_words_of_a_passage_above_are_earlier_and_those_below_are_not() -> N
     text = FoundText("Nights", page, [], is_first=False, page=page)
     for heading, said in (("Rest", "One day"), ("Pay", "The pay")):
         begin = page.index(said)
-        assert text.below_heading(Passage(begin, begin + 10, [heading], "")) == "", heading
+        assert text.below_heading(Passage(begin, begin + 10, [heading], "", (0, 0))) == "", heading

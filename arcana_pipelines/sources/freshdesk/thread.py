@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from arcana_pipelines.documents.messages import BY_AGENT
 from arcana_pipelines.markdown.inline import compose
 from arcana_pipelines.sources.file_names import file_label
 from arcana_pipelines.sources.freshdesk.html import markdown_of
@@ -60,7 +61,7 @@ class Message:
         elif self.author_type == "system":
             who = "Automatic reply"
         else:
-            who = f"Public note{by}" if self.is_note else f"Agent{name}"
+            who = f"Public note{by}" if self.is_note else f"{BY_AGENT}{name}"
         return f"## {compose([('text', who)])} · {self.created_at:%Y-%m-%d %H:%M}"
 
     def written(self) -> str:

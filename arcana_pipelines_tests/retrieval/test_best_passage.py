@@ -1,0 +1,91 @@
+"""The part of a found chunk that is shown, and what is read along with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from arcana_pipelines.chunking.headings import Heading
+from arcana_pipelines.retrieval.best_passage import FoundText
+from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.results import Hit, Passage
+
+TABLE = "| Group | Days |\n| --- | --- |\n| Rays | 60 |\n| Sea horses, pipefish | 90 |"
+CLOCK = "The clock starts again for the whole tank."
+
+
+def shown(text: str, near: Mapping[int, float], kind: str = "page", *headings: Heading) -> Passage:
+    """Of the chunk; `near` are the similarities of its passages."""
+    passage = FoundText("Robots", text, headings, is_first=False, near=near, kind=kind).best_passage({})
+    assert passage is not None
+    return passage
+
+
+def best(passage: Passage) -> str:
+    return passage.text[slice(*passage.best)]
+
+
+def test_the_rows_above_a_remark_are_read_along_with_it() -> None:
+    text = f"{TABLE}\n\n{CLOCK}"
+    passage = shown(text, {2: 0.5})
+    assert passage.text == f"Group: Rays | Days: 60\nGroup: Sea horses, pipefish | Days: 90\n{CLOCK}"
+    assert best(passage) == CLOCK
+    assert text[passage.begin : passage.end].startswith("| Rays | 60 |")
+
+
+def test_of_what_stands_on_both_sides_the_nearer_is_read_along_until_there_is_enough() -> None:
+    rows = [f"- {name} {'says a lot ' * 13}" for name in ("one", "two", "three", "four")]
+    nearer_above = shown("\n".join(rows), {0: 0.0, 1: 0.2, 2: 0.5, 3: 0.1})
+    assert nearer_above.text == f"{rows[1]}\n{rows[2]}".rstrip() and best(nearer_above).startswith("- three")
+    as_near = shown("\n".join(rows), {1: 0.2, 2: 0.5, 3: 0.18})
+    assert as_near.text == f"{rows[2]}\n{rows[3]}".rstrip(), "what stands behind it rather than before"
+
+
+def test_of_korean_half_as_many_letters_are_enough() -> None:
+    rows = [f"- {number} {'한참을 이야기한다 ' * 7}" for number in range(4)]
+    assert shown("\n".join(rows), {2: 0.5}).text == f"{rows[2]}\n{rows[3]}".rstrip()
+
+
+def test_what_stands_under_another_heading_is_not_read_along() -> None:
+    passage = shown("## Rays\n\nSixty days.\n\n## Horses\n\nNinety days.\n\n## Eels\n\nTen days.", {1: 0.5})
+    assert (passage.text, passage.heading_path) == ("Ninety days.", ["Horses"])
+
+
+def test_a_long_passage_stands_alone() -> None:
+    long = "Whoever leaves last locks the door. " * 12
+    assert shown(f"Before.\n\n{long}\n\nBehind.", {1: 0.5}).text == long.rstrip()
+
+
+def test_what_a_page_says_above_its_headings_has_to_be_clearly_nearer() -> None:
+    text = "All about leave.\n\n## Days\n\nTwenty-eight days."
+    assert shown(text, {0: 0.5, 1: 0.4}).text == "Twenty-eight days."
+    assert shown(text, {0: 0.7, 1: 0.4}).text == "All about leave."
+    assert shown(text, {0: 0.5, 1: 0.4}, "page", Heading(1, "Leave")).text == "All about leave.", "it stands under one"
+
+
+def test_without_vectors_it_is_as_good() -> None:
+    found = FoundText("Leave", "All about leave.\n\n## Days\n\nMany.", [], is_first=False).best_passage({})
+    assert found is not None and found.text == "All about leave."
+
+
+@pytest.mark.parametrize(("kind", "told"), [("ticket", "Clean both bars."), ("page", "The dock shows D-12.")])
+def test_in_a_ticket_an_agent_s_message_answers_rather_than_the_customer_s(kind: str, told: str) -> None:
+    text = "The dock shows D-12.\n\n## Agent Sofie · 2026-01-22 07:30\n\nClean both bars."
+    assert shown(text, {0: 0.9, 1: 0.7}, kind).text == told
+
+
+@pytest.mark.parametrize("most", [60, 100, 400])
+def test_a_long_passage_is_cut_around_what_answers_best(most: int) -> None:
+    items = "\n".join(f"- the badge of gate {number} is white" for number in range(6))
+    text = f"{items}\n- the code is 4711\n{items}"
+    begin = text.index("- the code")
+    marked = [(at, at + 5) for at in range(len(text)) if text.startswith("badge", at)]
+    hit = Hit(
+        score=0.5, document_id="d", external_id="e", kind="page", title="Title", url=None, link=None, path="w.p",
+        heading_path=[], position=0, text=text, version=1, last_edited_at=None,
+        passage=Passage(0, len(text), [], text, (begin, begin + 18), marked),
+    )  # fmt: skip
+    told, spans = excerpt(hit, most)
+    assert "- the code is 4711" in told and len(told) <= most + 44
+    assert {told[one:other] for one, other in spans} <= {"badge"}
