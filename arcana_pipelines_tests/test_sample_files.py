@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_each_answers_in_both_languages_and_says_where(database: Database) -> No
         hit = searcher.search(SearchRequest("how many robots fit on one truck to Busan?", 1)).hits[0]
         readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
         assert hit.file and hit.passage
-        assert f"   {where_in_words(hit.file)}\n      {hit.passage.text}\n" in readme
+        assert f"   {where_in_words(hit.file)}\n{indent(hit.passage.text, ' ' * 6)}\n" in readme
         checklist = "Daily_safety_checklist.docx, attached to HR-450 Busan pilot"
         for query in ("how loud must the horn be?", "로봇 일일 점검표는 얼마 동안 보관하나요?"):
             assert cited(query)[0] == checklist

@@ -24,8 +24,9 @@ _INTRODUCTION = 0.15
 _BY_AGENT = 0.1
 # Of what stands beside the best passage, what is behind it is read along rather than what is before.
 _BEHIND = 0.06
-# What is read along with it (`weight_of`): up to the first whatever stands there, and then what fits into the second.
-_SHORT, _MOST = 280, 420
+# What is read along with it (`weight_of`): up to the first whatever stands there; then what fits into the second and is
+# at least so much as good.
+_SHORT, _MOST, _AS_GOOD = 280, 420, 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,15 @@ def _with_neighbours(parts: Sequence[Part], scores: Sequence[float], best: int) 
     size = weight_of(parts[best].said)
     while True:
         beside = [(first - 1, 0.0), (last + 1, _BEHIND)]
-        fitting = [
+        near = [
             (scores[number] + more, number)
             for number, more in beside
-            if 0 <= number < len(parts)
-            and parts[number].headings == parts[best].headings
-            and (size < _SHORT or size + weight_of(parts[number].said) <= _MOST)
+            if 0 <= number < len(parts) and parts[number].headings == parts[best].headings
+        ]
+        fitting = [
+            (score, number)
+            for score, number in near
+            if size < _SHORT or (size + weight_of(parts[number].said) <= _MOST and score >= _AS_GOOD * scores[best])
         ]
         if not fitting:
             return first, last

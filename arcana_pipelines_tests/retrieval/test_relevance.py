@@ -294,7 +294,7 @@ def test_code_and_text_behind_a_list_stay_as_far_in_as_they_are() -> None:
 
 def test_a_passage_that_begins_with_an_inner_item_shows_that_it_is_one() -> None:
     text = f"1. {'Review ' * 60}\n   - {'graded by two people ' * 14}\n1. Team day"
-    passage = FoundText("Robots", text, [], is_first=True, near={1: 1.0}).best_passage({})
+    passage = FoundText("Robots", text, [], is_first=True, near={1: 1.0, 2: 0.5}).best_passage({})
     assert passage is not None and passage.text.startswith("   - graded by") and passage.text.endswith("\n2. Team day")
 
 
