@@ -149,6 +149,18 @@ class IndexedPages:
             ).fetchall()
         return [text for (text,) in rows]
 
+    def chunks(self, names: Iterable[str]) -> frozenset[int]:
+        """The `document_chunk_id` of all chunks of pages, by the names that questions use."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                "SELECT k.document_chunk_id FROM document_chunk k "
+                "JOIN rag_indexes i ON i.active_build_id = k.rag_index_build_id "
+                "JOIN document_content c USING (document_content_id) "
+                "WHERE i.workspace_id = %s AND k.deleted_at IS NULL AND c.contents->>'external_id' = ANY(%s)",
+                [self._workspace_id, [self.pages.named(name) for name in names]],
+            ).fetchall()
+        return frozenset(chunk for (chunk,) in rows)
+
     def ask(self, questions: Sequence[NaturalQuestion], ranking: Ranking) -> list[Answered]:
         """Ask every question by one ranking, without a reranker."""
         self.require(questions)

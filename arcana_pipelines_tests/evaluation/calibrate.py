@@ -4,13 +4,16 @@
     python -m arcana_pipelines_tests.evaluation.calibrate --also FILE FOLDER    # and other questions on other pages
 
 A hit is right when it is of a page that answers. Every set of questions counts the same, and what is fitted to all
-but one of them is tried on that one.
+but one of them is tried on that one. Each question with an answer is asked once more with the pages that answer left
+out: what is nearest then speaks of about the same and does not answer. Of these there are as many as there are
+questions with an answer, while few people write down what has none.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
@@ -21,15 +24,17 @@ from numpy.typing import NDArray
 from arcana_pipelines.embedding.registry import model_of
 from arcana_pipelines.retrieval import ranked_search
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
-from arcana_pipelines.retrieval.fusion import Ranking
+from arcana_pipelines.retrieval.fusion import Ranking, Scored
 from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, Evidence
 from arcana_pipelines.retrieval.search_request import SearchRequest
+from arcana_pipelines.retrieval.snapshot_search import SnapshotSearch
 from arcana_pipelines_tests.evaluation.__main__ import own_database
 from arcana_pipelines_tests.evaluation.asking import IndexedPages, pages_of
 from arcana_pipelines_tests.evaluation.baseline import HANDBOOK, TUNING_SETS
 from arcana_pipelines_tests.evaluation.question_file import NaturalQuestion, read_questions
 
 _HITS = 10
+_LEFT_OUT = "left out"  # the kind of a question whose answer is
 # So many of the questions with an answer may be refused.
 _WRONGLY = 0.04
 _RIDGE = 0.3  # of columns with variance 1
@@ -67,10 +72,36 @@ class _Asked:
 
 
 def ask(pages: IndexedPages, questions: Sequence[NaturalQuestion], ranking: Ranking) -> list[_Asked]:
-    """Search as readers do, without a calibration."""
+    """Search as readers do, without a calibration: every question, then those with an answer without the answer."""
     seen = _Seen()
     with patch.object(ranked_search, "calibration_of", lambda *_: seen), pages.searcher() as searcher:
-        return [_ask(searcher, pages, seen, question, ranking) for question in questions]
+        asked = [_ask(searcher, pages, seen, question, ranking) for question in questions]
+        for question in questions:
+            if question.relevant:
+                with leaving_out(pages.chunks(question.relevant)):
+                    asked.append(_ask(searcher, pages, seen, without_answer(question), ranking))
+    return asked
+
+
+def without_answer(question: NaturalQuestion) -> NaturalQuestion:
+    """The same question, which no page answers."""
+    return question.model_copy(update={"relevant": (), "answer": (), "page_language": None, "kind": _LEFT_OUT})
+
+
+@contextmanager
+def leaving_out(chunks: Set[int]) -> Iterator[None]:
+    """Let searches in PostgreSQL find what they would find without these chunks.
+
+    How rare words are is still counted with them. Indexes that really lack the pages were tried, too: what tells
+    questions with an answer from those without tells them as well there (area under the curve within 0.006).
+    """
+    scored = SnapshotSearch._scored
+
+    def others(search: SnapshotSearch, candidates: Sequence[int]) -> list[Scored]:
+        return [each for each in scored(search, candidates) if each.chunk not in chunks]
+
+    with patch.object(SnapshotSearch, "_scored", others):
+        yield
 
 
 def _ask(
@@ -86,12 +117,17 @@ def _ask(
 def fitted(sets: Mapping[str, Sequence[_Asked]], uses: Sequence[str]) -> Calibration:
     """The calibration of some sets, by the evidence that it may use, with its threshold.
 
-    The evidence has to tell questions with an answer from those without, as if there were as many of either. How fast
-    the scores fall behind the first is what tells right hits from wrong ones.
+    The evidence has to tell questions with an answer from those without, as if there were as many of either, and as
+    many that nobody answers as have their answer left out. Letters by chance teach nothing: of them nothing is known.
+    How fast the scores fall behind the first is what tells right hits from wrong ones.
     """
-    answers = [each for answers in sets.values() for each in answers if each.below]
+    every = [each for answers in sets.values() for each in answers if each.below]
+    answers = [each for each in every if each.question.relevant or each.evidence != NOTHING_KNOWN]
     is_known = np.array([bool(each.question.relevant) for each in answers])
-    weights = np.where(is_known, 0.5 / is_known.sum(), 0.5 / (~is_known).sum())
+    is_left_out = np.array([each.question.kind == _LEFT_OUT for each in answers])
+    weights = np.zeros(len(answers))
+    for these, share in ((is_known, 0.5), (is_left_out, 0.25), (~is_known & ~is_left_out, 0.25)):
+        weights[these] = share / max(these.sum(), 1)
     rows = np.array([[getattr(each.evidence, name) for name in uses] for each in answers])
     start, factors = _regression(rows, is_known, weights)
     known = dict(zip(uses, factors, strict=True))
@@ -139,7 +175,8 @@ def told(calibration: Calibration, answers: Sequence[_Asked]) -> str:
     """What a calibration does to a set: refusals, and how often hits of about a score are right."""
     firsts = [(_first(calibration, each), each) for each in answers]
     with_answer = [score for score, each in firsts if each.question.relevant]
-    without = [score for score, each in firsts if not each.question.relevant]
+    without = [score for score, each in firsts if not each.question.relevant and each.question.kind != _LEFT_OUT]
+    left_out = [score for score, each in firsts if each.question.kind == _LEFT_OUT]
     scored = [
         (calibration.scores([(0, 0.0), (1, -below)], each.evidence)[-1][1], is_right)
         for each in answers
@@ -150,10 +187,22 @@ def told(calibration: Calibration, answers: Sequence[_Asked]) -> str:
         held = [is_right for score, is_right in scored if low <= score < low + 0.2]
         shares.append(f"{low:.1f}-: {np.mean(held):.2f} of {len(held)}" if held else f"{low:.1f}-: none")
     return (
-        f"refused rightly {sum(score < calibration.least for score in without)} of {len(without)}, "
-        f"wrongly {sum(score < calibration.least for score in with_answer)} of {len(with_answer)}; "
-        f"right by score {', '.join(shares)}"
+        f"refused rightly {_below(calibration, without)}, of those whose answer is left out "
+        f"{_below(calibration, left_out)}, wrongly {_below(calibration, with_answer)}; "
+        f"above those without an answer {_above(with_answer, without):.3f}, with it left out "
+        f"{_above(with_answer, left_out):.3f}; right by score {', '.join(shares)}"
     )
+
+
+def _below(calibration: Calibration, scores: Sequence[float]) -> str:
+    return f"{sum(score < calibration.least for score in scores)} of {len(scores)}"
+
+
+def _above(ones: Sequence[float], others: Sequence[float]) -> float:
+    """How often one is above another: the area under the curve; nan where there are none."""
+    if not ones or not others:
+        return float("nan")
+    return float(np.mean([np.mean([(one > other) + 0.5 * (one == other) for other in others]) for one in ones]))
 
 
 def main() -> None:
