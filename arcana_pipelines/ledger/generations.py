@@ -122,10 +122,11 @@ def finish(connection: Connection, generation: Generation) -> None:
     )
 
 
-def counters(connection: Connection, generation: Generation) -> Counters:
-    """The generation's counters so far."""
+def counters(connection: Connection, generation: Generation, *, to_add: bool = False) -> Counters:
+    """The generation's counters so far; read `to_add` to them, no other process changes them in the meantime."""
     row = connection.execute(
-        "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s",
+        "SELECT counters FROM sync_generation WHERE workspace_id = %(workspace_id)s AND generation = %(generation)s"
+        + (" FOR UPDATE" if to_add else ""),
         generation.params,
     ).fetchone()
     return Counters.of(row[0] if row else {})

@@ -219,9 +219,11 @@ def to_process(connection: Connection, generation: Generation, limit: int) -> It
     )
 
 
-def just_read(connection: Connection, generation: Generation, limit: int) -> list[ReadPage]:
-    """Pages that this generation has read and that are not processed yet: at most `limit`, those read first."""
-    parameters = {**generation.params, "limit": limit}
+def just_read(
+    connection: Connection, generation: Generation, limit: int, *, last_first: bool = False
+) -> list[ReadPage]:
+    """Pages that this generation has read and that are not processed yet: so many of those read first, or last."""
+    parameters = {**generation.params, "limit": limit, "direction": -1 if last_first else 1}
     return query.rows(connection, ReadPage, load_sql("pages_just_read"), parameters)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arcana_pipelines.lexical.analysis import K1, LEVELS, STEPS, TERMS, read_word
+from arcana_pipelines.lexical.analysis import K1, LEVELS, STEPS, TERMS, read_words
 
 B = 0.75
 REFERENCE_LENGTH = 300  # weighted words of a chunk; see `Weights`
@@ -48,7 +48,7 @@ def chunk_weights(chunks: Sequence[tuple[str, Sequence[str], str]]) -> list[Weig
     """
     counted = [_counted(*chunk) for chunk in chunks]
     # All chunks at once, as arrays: of words first, then of their terms, then of the different terms of each chunk.
-    words = [list(map(read_word, counts)) for counts in counted]
+    words = [read_words(counts) for counts in counted]
     flat = list(itertools.chain.from_iterable(words))
     repeated = _flat((counts.values() for counts in counted), np.float64)
     sizes = np.array([len(word.terms) for word in flat], dtype=np.int64)

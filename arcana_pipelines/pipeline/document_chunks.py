@@ -11,7 +11,7 @@ from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.pipeline.processes import made_in_processes
-from arcana_pipelines.pipeline.uncut import uncut_batches
+from arcana_pipelines.pipeline.uncut import BATCH, uncut_batches
 
 if TYPE_CHECKING:
     from arcana_pipelines.pipeline.cutting import Cut
@@ -35,16 +35,21 @@ class ChunkReport:
     chunks: int
 
 
-def stage_chunks(connection: Connection, workspace_id: UUID, filling: bool = False, processes: int = 1) -> ChunkReport:
+def stage_chunks(
+    connection: Connection, workspace_id: UUID, filling: bool = False, processes: int = 1, most: int | None = None
+) -> ChunkReport:
     """Stage every content that a live build does not serve, and what it brings; with `filling`, for new builds too.
 
-    Each batch is one transaction. So many processes at once cut them, where they are many.
+    Each batch is one transaction. So many processes at once cut them, where they are many. With `most`, there is one
+    batch for each build, of at most so many contents.
     """
     contents = chunks = 0
     for build in live_builds(connection, workspace_id, filling):
         with connection.transaction():
             connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
-        batches = uncut_batches(connection, workspace_id, build)
+        batches = uncut_batches(connection, workspace_id, build, most or BATCH)
+        if most:
+            batches = itertools.islice(batches, 1)
         if (first := next(batches, None)) is None:
             continue
         from arcana_pipelines.pipeline.cutting import cut_batch
@@ -87,12 +92,11 @@ def _stage(connection: Connection, build: Build, cut: Cut) -> None:
 
     A word as written is what a typing error in a question may have meant.
     """
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since, places) "
-            "VALUES (%s, %s, %s::bigint[], %s, %s::jsonb)",
-            [(build.rag_index_build_id, *content) for content in cut.contents],
-        )
+    with connection.cursor().copy(
+        "COPY content_stage (rag_index_build_id, document_content_id, chunk_ids, served_since, places) FROM STDIN"
+    ) as copy:
+        for content in cut.contents:
+            copy.write_row((build.rag_index_build_id, *content))
     from arcana_pipelines.db import binary
 
     binary.copy(

@@ -72,10 +72,12 @@ def process_contents(connection: Connection, generation: Generation, processes: 
     if are_others:
         of_files, versions_of_files = _process_files(connection, generation)
         state = files.state_of(connection, generation.workspace_id).state
-    # A run that ended before it had put its documents in place has left that to this one.
-    is_left = before.versions is None
+    # A run that ended before it had put its documents in place has left that to this one; what made documents while
+    # pages were read has, too.
+    now = generations.counters(connection, generation)
+    is_left = before.versions is None or now.versions is not None
     with connection.transaction():
-        if processed or are_others or is_left or _documents_were_removed(connection, generation):
+        if processed or are_others or is_left or now.removed:
             put_in_place(connection, generation.workspace_id)
         _count(connection, generation, versions + versions_of_files)
         generations.merge_counters(connection, generation, Counters(files_made=state))
@@ -95,25 +97,33 @@ def _process_files(connection: Connection, generation: Generation) -> tuple[int,
     return processed, versions
 
 
-def process_slice(connection: Connection, generation: Generation, limit: int) -> ContentReport:
-    """The same for at most `limit` of the pages that this generation has read so far, those read first.
+def process_slice(
+    connection: Connection, generation: Generation, limit: int, *, last_first: bool = False
+) -> ContentReport:
+    """The same for at most `limit` of the pages that this generation has read so far, those read first, or last.
 
-    A page that was held before may be read again meanwhile, by another process: a later slice takes what that read.
+    Two processes may do that at once, from both ends, and another may read pages again meanwhile: what one of them
+    takes, or has taken since, the others leave. The documents are still to be put in place (`place_documents`).
     """
-    rows = pages.just_read(connection, generation, limit)
+    rows = pages.just_read(connection, generation, limit, last_first=last_first)
     made = _make(_given(connection, generation, rows))
     with lookups_noted(connection, generation), connection.transaction():
         did = _keep(connection, generation, made.of(pages.still_so(connection, generation, rows)))
-    if did.processed:
-        with connection.transaction():
-            put_in_place(connection, generation.workspace_id)
+        if did.processed:
             _count(connection, generation, did.versions)
     return did
 
 
+@again_after_deadlock
+def place_documents(connection: Connection, generation: Generation) -> None:
+    """Put all documents in place, in one transaction, while other processes may store more."""
+    with connection.transaction():
+        put_in_place(connection, generation.workspace_id)
+
+
 def _count(connection: Connection, generation: Generation, versions: int) -> None:
     """Note versions, besides those that were made while pages were still being read."""
-    before = generations.counters(connection, generation).versions or 0
+    before = generations.counters(connection, generation, to_add=True).versions or 0
     generations.merge_counters(connection, generation, Counters(versions=before + versions))
 
 
@@ -189,7 +199,3 @@ def _store(connection: Connection, generation: Generation, contents: dict[str, C
 
     refused = each_alone(connection, list(contents.items()), write)
     return versions, failures | {external_id: reason for (external_id, _), reason in refused}
-
-
-def _documents_were_removed(connection: Connection, generation: Generation) -> bool:
-    return bool(generations.counters(connection, generation).removed)

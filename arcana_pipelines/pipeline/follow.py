@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.observing import traces
+from arcana_pipelines.pipeline.document_content import process_slice
 from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
 from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
@@ -30,8 +31,12 @@ AFTER_SECONDS = 5.0
 LONG_MINUTES = 1 / 6
 UNLIMITED = 3000
 _MOST_SAID = 1 << 16
+# Pages whose contents are made at once when all are read.
+HELPED = 200
 # With our path and not what -m would put before it: a file `json.py` in the directory where somebody syncs is not run.
-_CODE = "import sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.pipeline.follower import main; sys.exit(main())"
+_CODE = (
+    "import os, sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.pipeline.follower import main; os._exit(main())"
+)
 
 
 def may_follow(session: Session) -> bool:
@@ -56,11 +61,16 @@ class Follower:
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
 
-    def look(self, left: int) -> None:
-        """Called while pages are read, with how many are left: start the process, or hear what it has done."""
+    def expect(self, left: int) -> None:
+        """Called while pages are listed, with how many will be read at least: the process starts meanwhile."""
         if self._process is None and self._takes_long(left):
             self._process = self._start()
-        elif self._process is not None:
+
+    def look(self, left: int) -> None:
+        """Called while pages are read, with how many are left: start the process, or hear what it has done."""
+        if self._process is None:
+            self.expect(left)
+        else:
             assert self._process.stdout is not None
             self._hear(self._process.stdout.read(_MOST_SAID) or b"")
 
@@ -75,6 +85,7 @@ class Follower:
         if (process := self._process) is None:
             return
         assert process.stdin is not None and process.stdout is not None
+        self._help()
         # Not `with process`: what interrupts the waiting would wait there for a process that may stand still.
         with suppress(BrokenPipeError):  # it has ended already, and has said why
             process.stdin.write(ALL_IS_READ.encode())
@@ -85,6 +96,17 @@ class Follower:
             process.wait()
         if process.returncode not in (0, 1):
             log.warning("the process that indexes while pages are read ended with exit code %d", process.returncode)
+
+    def _help(self) -> None:
+        """Make the contents of what is left, those read last first, where this process has a core of its own."""
+        session = self._session
+        while session.processes > 1 and self._process is not None and self._process.poll() is None:
+            began = time.time_ns()
+            made = process_slice(session.connection, session.generation, HELPED, last_first=True)
+            if not made.processed:
+                return
+            with traces.span("contents of the end", since=began, pages=made.processed):
+                self._note(Slice(made.processed))
 
     def kill(self) -> None:
         """End it at once: the run has failed or was interrupted. What it has committed is kept."""
@@ -121,9 +143,11 @@ class Follower:
             if "failed" in told:
                 log.warning("pages are indexed when all are read: %s", told["failed"])
             else:
-                did = Slice(**told)
-                self.did += did
-                self._tell(did)
+                self._note(Slice(**told))
+
+    def _note(self, did: Slice) -> None:
+        self.did += did
+        self._tell(did)
 
 
 @contextmanager

@@ -17,19 +17,23 @@ from dataclasses import asdict, dataclass
 from io import FileIO
 from uuid import UUID
 
-from arcana_pipelines.db.engine import Database
+from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.observing import traces
 from arcana_pipelines.observing.traces import span
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
 from arcana_pipelines.pipeline.document_chunks import stage_chunks
-from arcana_pipelines.pipeline.document_content import process_slice
+from arcana_pipelines.pipeline.document_content import place_documents, process_slice
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.targets import deliver_all
 from arcana_pipelines.settings import Settings
 
+# Putting documents in place looks at all of them: no more than this share of the time goes into that. Those that were
+# made since stand right below the workspace until then.
+PLACING = 1 / 20
 # Pages of the first slice. A larger one costs less a page, and its pages wait longer until they are found: the next one
 # is larger or smaller, so that each takes some seconds.
 SLICE = 10
@@ -61,18 +65,38 @@ class Slice:
         return Slice(self.pages + more.pages, self.chunks + more.chunks, self.embedded + more.embedded)
 
 
-def index_slice(session: Session, limit: int) -> Slice:
-    """Take at most `limit` pages that the generation has read through all stages; without pages where none wait.
+class Placing:
+    """When documents are put in place."""
+
+    def __init__(self) -> None:
+        self._again_at = 0.0
+
+    def place(self, connection: Connection, generation: Generation) -> None:
+        """Put them in place, if that was long enough ago for what it takes."""
+        if (began := time.monotonic()) >= self._again_at:
+            place_documents(connection, generation)
+            ended = time.monotonic()
+            self._again_at = ended + (ended - began) / PLACING
+
+
+def index_slice(session: Session, limit: int, placing: Placing | None = None, *, all_is_read: bool = True) -> Slice:
+    """Take at most `limit` pages that the generation has read through all stages; nothing where none wait.
+
+    When all is read, those whose contents another process has made are taken through the others.
 
     Raises:
         ArcanaError: see the stages. What they have committed is kept, and the stages of the run go on from there.
     """
     connection, generation, began = session.connection, session.generation, time.time_ns()
     did = process_slice(connection, generation, limit)
-    if not did.processed:
+    if did.processed:
+        (placing or Placing()).place(connection, generation)
+    elif not all_is_read:
+        return Slice()
+    cut = stage_chunks(connection, session.workspace.workspace_id, most=limit)
+    if not did.processed and not cut.contents:
         return Slice()
     with span("index a slice", since=began, pages=did.processed) as say:
-        stage_chunks(connection, session.workspace.workspace_id)
         embedded = embed_missing(
             connection,
             generation,
@@ -113,14 +137,14 @@ def main() -> int:
             span("follow the reading", caller=told["trace"]),
         ):
             threading.Thread(target=_deliver, args=(database, session.workspace.workspace_id), daemon=True).start()
-            limit, before, is_last = SLICE, (0, 0.0), False
+            placing, limit, before, is_last = Placing(), SLICE, (0, 0.0), False
             while not is_last:
                 began, was_read = time.monotonic(), all_is_read.is_set()
-                did = index_slice(session, limit)
-                if did.pages:
+                did = index_slice(session, limit, placing, all_is_read=was_read)
+                if did != Slice():
                     print(json.dumps(asdict(did)), file=tell, flush=True)
-                    seconds = time.monotonic() - began
-                    limit, before = next_limit(limit, did.pages, seconds, before), (did.pages, seconds)
+                    seconds, pages = time.monotonic() - began, did.pages or limit
+                    limit, before = next_limit(limit, pages, seconds, before), (pages, seconds)
                 elif not (is_last := was_read):
                     all_is_read.wait(LOOK_SECONDS)
     except ArcanaError as error:
@@ -131,6 +155,7 @@ def main() -> int:
         return 1
     finally:
         database.close()
+        traces.end()
     return 0
 
 

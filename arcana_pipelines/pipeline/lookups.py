@@ -20,6 +20,6 @@ def lookups_noted(connection: Connection, generation: Generation) -> Iterator[No
     more = lookup.report().since(before)
     if more.asked:
         with connection.transaction():
-            counted = generations.counters(connection, generation).lookups or LookupCounts()
+            counted = generations.counters(connection, generation, to_add=True).lookups or LookupCounts()
             counted = LookupCounts(counted.asked + more.asked, counted.hits + more.hits)
             generations.merge_counters(connection, generation, Counters(lookups=counted))

@@ -89,13 +89,14 @@ def sync_pages(
     run: str | None = None,
     is_estimate: bool = False,
     read_seconds: float | None = None,
+    on_listed: Callable[[int], None] = lambda left: None,
     on_read: Callable[[int], None] = lambda left: None,
 ) -> PagesReport:
     """Bring the ledger up to date with the source. The first sync, and one without a cursor, is full.
 
-    `run` and `is_estimate` are noted
-    of the generation (see `Counters`). After `read_seconds` of reading, what is left stays pending. `on_read` is called
-    whenever pages that were read have been committed, with how many are left.
+    `run` and `is_estimate` are noted of the generation (see `Counters`). After `read_seconds` of reading, what is left
+    stays pending. `on_read` is called whenever pages that were read have been committed, with how many are left;
+    `on_listed` while the first sync lists pages, with how many it is going to read at least.
 
     Raises:
         TokenRevoked: the token is not accepted. Nothing is removed.
@@ -107,7 +108,7 @@ def sync_pages(
     identity = _identified(workspace, source, mode)
     generation = generations.begin(connection, workspace.workspace_id, mode, run=run, is_estimate=is_estimate)
     announced = inbox.waiting(connection, workspace.workspace_id)
-    listing, listed = _list(connection, workspace, source, generation)
+    listing, listed = _list(connection, workspace, source, generation, on_listed)
     there = _look_at_announced(connection, generation, source, announced, listing)
     if mode is Mode.AUDIT:
         listed += _follow_links(connection, generation, source)
@@ -157,7 +158,13 @@ def sync_pages(
     return report
 
 
-def _list(connection: Connection, workspace: Workspace, source: Source, generation: Generation) -> tuple[Listing, int]:
+def _list(
+    connection: Connection,
+    workspace: Workspace,
+    source: Source,
+    generation: Generation,
+    on_listed: Callable[[int], None],
+) -> tuple[Listing, int]:
     """Write the listing into the ledger, batch by batch; returns it with the number of distinct pages."""
     listed: set[str] = set()
 
@@ -176,6 +183,8 @@ def _list(connection: Connection, workspace: Workspace, source: Source, generati
             with connection.transaction():
                 pages.record(connection, generation, shown)
             listed.update(ref.external_id for ref in shown if not ref.is_container)
+            if generation.number == 1:
+                on_listed(len(listed))
     if len(listed) >= MANY:
         connection.execute("ANALYZE source_page")
     return listing, len(listed)

@@ -157,6 +157,7 @@ def read_pages(
             run=session.lease.run,
             is_estimate=is_estimate,
             read_seconds=request.read_seconds,
+            on_listed=follower.expect if follows else lambda left: None,
             on_read=follower.look if follows else lambda left: None,
         )
     # A removed workspace's rows are gone, and what finds none to write needs no lease: it would be read to its end.

@@ -41,10 +41,10 @@ class Uncut:
     served: ServedChunks
 
 
-def uncut_batches(connection: Connection, workspace_id: UUID, build: Build) -> Iterator[Uncut]:
-    """All that a build lacks, a page of it read at a time."""
+def uncut_batches(connection: Connection, workspace_id: UUID, build: Build, most: int = BATCH) -> Iterator[Uncut]:
+    """All that a build lacks, in batches of so many contents at most."""
     model = model_named(build.embedding_model)
-    parameters = {"workspace_id": workspace_id, "uncut": UNCUT, "build": build.rag_index_build_id, "limit": BATCH}
+    parameters = {"workspace_id": workspace_id, "uncut": UNCUT, "build": build.rag_index_build_id, "limit": most}
     for rows in keyset_pages(
         connection, Content, load_sql("chunks_missing"), parameters, {"after": _FIRST},
         lambda row: {"after": row.document_id},

@@ -29,7 +29,7 @@ from arcana_pipelines.errors import BudgetReached, DatabaseUnreachable, InvalidS
 from arcana_pipelines.indexes.builds import IndexSettings
 from arcana_pipelines.indexes.lifecycle import create_index
 from arcana_pipelines.indexes.targets.targets import add_target
-from arcana_pipelines.ledger import pages
+from arcana_pipelines.ledger import generations, pages
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline import (
@@ -135,11 +135,13 @@ def test_slices_of_the_other_process_are_parts_of_the_reading_in_its_trace(
         finally:
             traces.end()
     (reading,), (following,) = collector.named("read pages"), collector.named("follow the reading")
-    slices = collector.named("index a slice")
+    slices, ends = collector.named("index a slice"), collector.named("contents of the end")
     assert following.service == "arcana-follower" and following.parent_id == reading.span_id
     assert {each.parent_id for each in slices} == {following.span_id}
-    assert {each.trace_id for each in (*slices, following)} == {reading.trace_id}
-    assert sum(int(each.attributes["arcana.pages"]) for each in slices) == len(slow.world.visible_pages())
+    assert {each.parent_id for each in ends} == {reading.span_id}
+    assert {each.trace_id for each in (*slices, *ends, following)} == {reading.trace_id}
+    made = sum(int(each.attributes["arcana.pages"]) for each in (*slices, *ends))
+    assert made == len(slow.world.visible_pages())
     for each in slices:
         assert each.attributes["arcana.workspace"] == "acme" and each.nanoseconds > 0
         assert each.attributes["arcana.chunks"] and each.attributes["arcana.texts"]
@@ -363,6 +365,79 @@ def test_of_a_page_that_is_read_again_while_it_is_processed_the_newer_text_is_in
         monkeypatch.setattr(document_content, "_make", make)
         assert index_slice(session, 100).pages == 1
     assert "Friday" in acme.published()[page]
+
+
+def test_two_processes_make_contents_from_both_ends_and_none_twice(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = document_content._make
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+
+        def other_is_faster(given: document_content._Given) -> document_content._Made:
+            monkeypatch.setattr(document_content, "_make", make)
+            made = make(given)
+            did = document_content.process_slice(session.connection, session.generation, 30, last_first=True)
+            assert did.processed == 30
+            return made
+
+        monkeypatch.setattr(document_content, "_make", other_is_faster)
+        assert index_slice(session, 20).pages == 11
+        assert acme.rows("SELECT count(*), max(version), count(DISTINCT document_id) FROM document_content") == [
+            (41, 1, 41)
+        ]
+        assert generations.counters(session.connection, session.generation).versions == 41
+        while index_slice(session, 20) != Slice():
+            pass
+        assert len(acme.published()) == 41
+    acme.sync()
+    acme.assert_matches_world()
+
+
+def test_pages_are_taken_in_the_order_of_the_reading_or_from_its_end(acme: Harness) -> None:
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        first, last = (
+            [
+                page["external_id"]
+                for page in pages.just_read(session.connection, session.generation, 100, last_first=it)
+            ]
+            for it in (False, True)
+        )
+    assert len(first) == 41 and last == first[::-1]
+
+
+def test_what_slices_have_not_put_in_place_the_run_does(acme: Harness) -> None:
+    placing = follower.Placing()
+    placing._again_at = float("inf")
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        while index_slice(session, 100, placing) != Slice():
+            pass
+        deepest = "SELECT max(nlevel(path)) FROM document"
+        assert acme.rows(deepest) == [(2,)]
+        sync.make_contents(session)
+        assert acme.rows(deepest) == [(5,)]
+
+
+def test_putting_documents_in_place_takes_a_small_share_of_the_time(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, placed = 100.0, []
+
+    def place(connection: Connection, generation: Generation) -> None:
+        nonlocal now
+        placed.append(now)
+        now += 2
+
+    monkeypatch.setattr(follower, "place_documents", place)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    placing = follower.Placing()
+    with acme.session() as session:
+        for _ in range(100):
+            placing.place(session.connection, session.generation)
+            now += 1
+    assert placed[:2] == [100, 142] and len(placed) == 3
 
 
 def test_a_page_that_cannot_be_cut_is_indexed_once_an_edit_has_mended_it(

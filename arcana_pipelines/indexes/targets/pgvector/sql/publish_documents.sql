@@ -45,13 +45,12 @@ WITH batch AS MATERIALIZED (
 ), staged AS (
     DELETE FROM chunk_stage t USING batch
     WHERE t.rag_index_build_id = %(build)s AND t.document_content_id = batch.latest_content_id
-    RETURNING t.*
+    RETURNING t.*, batch.document_id
 ), new AS MATERIALIZED (
     -- Numbered here: two tables get these rows, and joining them again would compare each with each.
-    SELECT nextval('document_chunk_document_chunk_id_seq') AS document_chunk_id, b.document_id, t.*, spoken.language,
+    SELECT nextval('document_chunk_document_chunk_id_seq') AS document_chunk_id, t.*, spoken.language,
            coalesce(l2_normalize(e.embedding - spoken.mean), e.embedding) AS embedding
     FROM staged t
-    JOIN batch b ON b.latest_content_id = t.document_content_id
     CROSS JOIN LATERAL (
         SELECT embedding FROM embedding_store e
         WHERE e.workspace_id = %(workspace_id)s AND e.embedding_model = %(model)s
@@ -81,6 +80,7 @@ WITH batch AS MATERIALIZED (
     WHERE %(counting)s
     GROUP BY key
     HAVING sum(step) <> 0
+    ORDER BY key
 ), counted AS (
     INSERT INTO term_count AS held (rag_index_build_id, key, chunks)
     SELECT %(build)s, key, chunks FROM moved
