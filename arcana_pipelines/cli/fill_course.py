@@ -1,30 +1,74 @@
 """The line of a run that fills new builds: its step, how far that is, and how long all of it takes yet.
 
-What is to be done is known from the start, and what a step costs a chunk, against the others, is much the same wherever
-it runs: from how fast the first documents are cut follows when the last vector will be verified. Where texts have to be
-embedded, that is most of the time, and nobody knows how much before some of them were.
+What is to be done is known from the start: so many chunks, which take all steps one after the other. What a step takes
+is known of the last run (`step_rates`), and corrected by what this run measures: that of a step by how long it took so
+far, that of those to come by how much faster or slower than expected all went lately.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arcana_pipelines.cli.course import duration, rate
+from arcana_pipelines.cli.step_rates import StepRates, assumed, key_of
 from arcana_pipelines.operations.filling import Filling, Step
 
-# Seconds a thousand chunks, as benchmarks/time_left.py measured them: no machine is as fast, but the ratios stay.
-ALONE, SHARED, OF_A_PASSAGE = 0.10, 0.30, 0.11  # of cutting: in one process whatever their number, and in all of them
-LOOKED_UP, TAKEN_OVER = 0.025, 0.025  # of a chunk's vector; of the vector of a passage
-PUBLISHED, COUNTED, VERIFIED, FINISHED = 0.10, 0.05, 0.07, 0.06
-OF_A_DIMENSION = 0.17 / 384  # of making the index of the vectors
 # The first batches are cut while other processes start and vocabularies are loaded.
 WARM_UP_SECONDS = 2.5
-# A rate is told once it was measured for so long.
-LEAST_SECONDS = 2.0
+# What was measured, and what was known before, counts half when so much was measured since: machines get more to do.
+HALF_LIFE_SECONDS = 15.0
+# What is known from before counts as if it had been measured for so long: of this machine, or of any.
+MEASURED_WEIGHT, ASSUMED_WEIGHT = 6.0, 1.0
+# The same of a step, whose own pace is looked for, against the pace of all.
+OF_A_STEP_WEIGHT = 2.0
+# A start that takes more times as long as expected waited for something, and says nothing of the machine.
+WAITED = 4.0
+# A step that takes longer than expected takes at least so much of it yet.
+LEAST_SHARE = 0.1
+# Steps that all chunks take at once: nothing shows how far one is.
+AT_ONCE = (Step.EMBEDDING, Step.WORDS, Step.VECTORS, Step.VERIFYING)
 # So few texts that are to be embedded change nothing.
 FEW = 100
+# A run over fewer chunks says little of what steps take.
+LEAST_CHUNKS = 5000
+# What is said follows what is estimated with a delay of a twentieth of it, within these seconds. It grows only where it
+# has become wrong by this factor, and these seconds.
+LEAST_DELAY, MOST_DELAY = 1.0, 5.0
+GROWS_FROM, GROWS_BY = 1.1, 2.0
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How long something took, against what was expected."""
+
+    seconds: float = 0.0
+    expected: float = 0.0
+    chunks: int = 0
+    _lately: float = 0.0
+    _lately_expected: float = 0.0
+
+    def add(self, seconds: float, expected: float, chunks: int = 0) -> None:
+        self.seconds += seconds
+        self.expected += expected
+        self.chunks += chunks
+        fades = _faded(seconds)
+        self._lately, self._lately_expected = self._lately * fades + seconds, self._lately_expected * fades + expected
+
+    def factor(self, weight: float, before: float, overdue: float = 0.0) -> float:
+        """How many times as long as expected it takes.
+
+        `before`: as was known before, which counts `weight` seconds; `overdue`: seconds that what is not over yet takes
+        longer than expected.
+        """
+        weight *= _faded(self.seconds)
+        return (weight * before + self._lately + overdue) / (weight + self._lately_expected)
+
+
+def _faded(seconds: float) -> float:
+    return math.exp2(-seconds / HALF_LIFE_SECONDS)
 
 
 @dataclass(slots=True)
@@ -33,103 +77,208 @@ class FillCourse:
 
     Attributes:
         processes: that cut at once.
+        began: when the run began (monotonic seconds, as all times here).
+        known: what steps took before, by `step_rates.key_of`.
         left: seconds until it is over, as the last line said; None where that is not known.
-        step: what it was at then.
+        step: what it was at when it was looked at last.
     """
 
     processes: int
+    began: float
+    known: Callable[[str], StepRates | None]
     left: float | None = None
     step: Step = Step.CUTTING
+    _now: Sequence[Filling] = ()
+    _rates: StepRates | None = None
+    _key: str | None = None
     _passages: float = 0.0
+    _done: Mapping[Step, int] = field(default_factory=dict)
+    _mark: float = 0.0
+    _looked: float = 0.0
+    _batch: dict[Step, int] = field(default_factory=dict)
+    _first_cut: float | None = None
+    _last_cut: tuple[float, int] = (0.0, 0)
+    _paces: Mapping[Step, _Pace] = field(default_factory=lambda: {step: _Pace() for step in Step})
+    _pace: _Pace = field(default_factory=_Pace)
+    _new: float = 0.0
+    _most_new: float = 0.0
     _embedded: deque[tuple[float, int]] = field(default_factory=deque)
-    _most_new: int = 0
-    _first_change: float | None = None
-    _last: tuple[float, float] | None = None
-    _was_embedding: bool = False
-    _work: float = 0.0
-    _seconds: float = 0.0
+    _embedding: float = 0.0
+    _embedding_took: tuple[float, float] = (0.0, 0.0)
+    _is_embedding: bool = False
+    _said_at: float = 0.0
+    _grows: bool = False
 
-    def line(self, now: Sequence[Filling], at: float) -> str:
-        """One line about what was seen at `at` (monotonic seconds)."""
-        self.step = step = next((each for each in Step if any(build.step is each for build in now)), Step.FINISHING)
-        staged = sum(build.chunks for build in now)
-        if staged:
-            self._passages = max(self._passages, sum(build.passages for build in now) / staged)
-        done, to_do = self._done(now), self._all(now)
-        # A chunk is as long as its passages together.
-        new = round(sum(build.unembedded * max(1.0, self._passages) + build.new_passages for build in now))
-        is_embedding = step is Step.EMBEDDING and new > 0
-        self._measure(done, at, is_embedding)
-        self._most_new = max(self._most_new, new)
-        embedding = rate(self._embedded, at, self._most_new - new) if is_embedding else 0.0
-        self.left = self._left(to_do - done, at)
-        if new > FEW:
-            # A run that found all cut has measured nothing else: the rest is little beside embedding.
-            rest = (to_do - done) / 1000 if self.left is None else self.left
-            self.left = rest + new / embedding if embedding else None
-        parts = [_told(step, now, new)]
+    def look(self, now: Sequence[Filling], at: float) -> None:
+        """Take in how far the builds were at a moment."""
+        self._now = now
+        self.step = next((each for each in Step if any(build.step is each for build in now)), Step.FINISHING)
+        rates = self._rates_of(now)
+        done = _done(now)
+        if not self._done:
+            self._done, self._mark, self._looked = done, self.began + rates.start, at
+        was_embedding, self._is_embedding = self._is_embedding, self._embeds(now, at)
+        grown = {step: done[step] - self._done[step] for step in Step if done[step] > self._done[step]}
+        changed = self._changed(grown, at)
+        self._looked = at
+        if was_embedding or self._is_embedding:  # that takes its own time
+            self._done, self._mark = done, at
+        elif grown:
+            self._measure(grown, changed, rates)
+            self._done, self._mark = done, changed
+
+    def line(self, at: float) -> str:
+        """One line about what was seen at the last look, with the time left from `at` on."""
+        estimate = self._estimate(at)
+        self.left = None if estimate is None else self._damped(estimate, at)
+        self._said_at = at
+        parts = [_told(self.step, self._now, round(self._new))]
         if self.left is not None:
             parts.append(f"{duration(self.left)} left")
-        elif new > FEW and step is Step.CUTTING:
+        elif self._new > FEW and self.step is Step.CUTTING:
             parts.append("texts are to be embedded: the time left is known when that has begun")
         return ", ".join(parts)
 
-    def _measure(self, done: float, at: float, is_embedding: bool) -> None:
-        """Learn how long what was done took, from one change to the next; what is computed meanwhile is not counted."""
-        if self._last is None:
-            self._last = at, done
-        since, before = self._last
-        if is_embedding or self._was_embedding:
-            self._last, self._was_embedding = (at, done), is_embedding
-        elif done > before:
-            if self._first_change is None:
-                self._first_change = at
-            elif at - self._first_change > WARM_UP_SECONDS:
-                self._work += done - before
-                self._seconds += at - since
-            self._last = at, done
+    def _changed(self, grown: Mapping[Step, int], at: float) -> float:
+        """When it came to what a look found: between it and the one before, the later the more batches there were."""
+        for step, chunks in grown.items():
+            self._batch[step] = min(chunks, self._batch.get(step, chunks))
+        batches = max((chunks / self._batch[step] for step, chunks in grown.items()), default=1.0)
+        return at - (at - max(self._looked, self._mark)) / (2 * batches)
 
-    def _left(self, work: float, at: float) -> float | None:
-        if self._seconds < LEAST_SECONDS or self._last is None:
+    def learned(self, at: float) -> tuple[str, StepRates] | None:
+        """What a run that ended at a moment has measured, and its key; None where that says nothing of the next."""
+        rates, chunks = self._rates, self._paces[Step.PUBLISHING].chunks
+        if rates is None or self._key is None or chunks < LEAST_CHUNKS:
             return None
-        since_a_change = at - self._last[0]
-        return max(0.0, work * self._seconds / self._work - since_a_change)
-
-    def _all(self, now: Sequence[Filling]) -> float:
-        """What all builds cost from beginning to end."""
-        usual = _chunks_of_a_document(now)
-        return sum(
-            (build.chunks + build.served + build.uncut * (_chunks_of_a_document([build]) or usual))
-            * sum(self.costs(build.dimensions, self._passages).values())
-            for build in now
-        )
-
-    def _done(self, now: Sequence[Filling]) -> float:
-        """What of that is behind them."""
-        done = 0.0
-        for build in now:
-            costs, there = self.costs(build.dimensions, self._passages), build.chunks + build.served
-            done += there * costs[Step.CUTTING] + build.served * costs[Step.PUBLISHING]
-            done += there * sum(costs[step] for step, is_behind in _behind(build).items() if is_behind)
-        return done
-
-    def costs(self, dimensions: int, passages: float) -> dict[Step, float]:
-        """What each step costs a thousand chunks with so large a vector and so many passages each."""
-        return {
-            Step.CUTTING: ALONE + SHARED / self.processes + passages * OF_A_PASSAGE,
-            Step.EMBEDDING: LOOKED_UP + passages * TAKEN_OVER,
-            Step.PUBLISHING: PUBLISHED,
-            Step.WORDS: COUNTED,
-            Step.VECTORS: OF_A_DIMENSION * dimensions,
-            Step.VERIFYING: VERIFIED,
-            Step.FINISHING: FINISHED,
+        self._paces[Step.FINISHING].add(at - self._mark, self._expected(Step.FINISHING, chunks, rates), chunks)
+        usual = 1.0 if rates.are_measured else self._pace.seconds / self._pace.expected
+        thousand = {
+            step: rates.thousand[step] * (pace.seconds / pace.expected if pace.chunks >= LEAST_CHUNKS else usual)
+            for step, pace in self._paces.items()
         }
+        start, (last, cut) = rates.start, self._last_cut
+        if self._paces[Step.CUTTING].chunks >= LEAST_CHUNKS:
+            lost = last - self.began - thousand[Step.CUTTING] * cut / 1000
+            start = lost if 0.1 < lost < WAITED * rates.start else start
+        seconds, texts = self._embedding_took
+        return self._key, StepRates(start, thousand, texts / seconds if texts > FEW else rates.texts, are_measured=True)
+
+    def _rates_of(self, now: Sequence[Filling]) -> StepRates:
+        """Those of the build that is filled, as known before, or assumed by how many passages its chunks have."""
+        staged = sum(build.chunks for build in now)
+        passages = max(self._passages, sum(build.passages for build in now) / staged if staged else 0.0)
+        filled = [build for build in now if build.state == "building"] or list(now)
+        if self._rates is None and filled:
+            keys = {key_of(build, self.processes) for build in filled}
+            self._key = keys.pop() if len(keys) == 1 else None
+            self._rates = self.known(self._key) if self._key else None
+        if self._rates is None or (not self._rates.are_measured and passages > self._passages):
+            self._rates = assumed(self.processes, max((build.dimensions for build in filled), default=384), passages)
+        self._passages = passages
+        return self._rates
+
+    def _embeds(self, now: Sequence[Filling], at: float) -> bool:
+        """See how many texts are to be embedded, and how fast. A chunk is as long as its passages together."""
+        before = self._new
+        self._new = sum(build.unembedded * max(1.0, self._passages) + build.new_passages for build in now)
+        if before <= FEW < self._new:
+            self.left = None  # another time altogether, and told at once
+        self._most_new = max(self._most_new, self._new)
+        if self.step is not Step.EMBEDDING or not self._new:
+            return False
+        embedded = self._most_new - self._new
+        self._embedding = rate(self._embedded, at, round(embedded))
+        self._embedding_took = at - self._embedded[0][0], embedded - self._embedded[0][1]
+        return True
+
+    def _measure(self, grown: Mapping[Step, int], at: float, rates: StepRates) -> None:
+        """Learn from what was done since the mark how long that takes."""
+        expected = {step: self._expected(step, chunks, rates) for step, chunks in grown.items()}
+        took, usual = at - self._mark, sum(expected.values())
+        if Step.CUTTING in grown:
+            self._last_cut = at, self._last_cut[1] + grown[Step.CUTTING]
+            if self._first_cut is None:
+                self._first_cut = at
+                took, usual = at - self.began, usual + rates.start
+                if took < WAITED * usual:
+                    self._pace.add(took, usual)
+                return
+            if at - self._first_cut <= WARM_UP_SECONDS:
+                return
+        if took <= 0:  # before what was taken for its beginning
+            return
+        self._pace.add(took, usual)
+        for step, chunks in grown.items():
+            self._paces[step].add(took * expected[step] / usual, expected[step], chunks)
+
+    def _expected(self, step: Step, chunks: int, rates: StepRates) -> float:
+        return rates.seconds(step, chunks, max(map(_there, self._now), default=0))
+
+    def _estimate(self, at: float) -> float | None:
+        """Seconds from a moment on; None where it is not known how fast texts are embedded."""
+        rates = self._rates
+        if rates is None:
+            return None
+        usual = _chunks_of_a_document(self._now)
+        to_do = {step: sum(rates.seconds(step, *_left(build, step, usual)) for build in self._now) for step in Step}
+        weight = MEASURED_WEIGHT if rates.are_measured else ASSUMED_WEIGHT
+        pace, since = self._pace.factor(weight, 1.0), max(0.0, at - self._mark)
+        if self.step in AT_ONCE:
+            pace = self._pace.factor(weight, 1.0, max(0.0, since - pace * to_do[self.step]))
+        to_do = {step: seconds * self._paces[step].factor(OF_A_STEP_WEIGHT, pace) for step, seconds in to_do.items()}
+        to_do[self.step] = max(to_do[self.step] - since, LEAST_SHARE * to_do[self.step])
+        left = sum(to_do.values()) + max(0.0, self.began + rates.start - at)
+        if self._new <= FEW:
+            return left
+        fast = self._embedding or rates.texts
+        return left + self._new * self._all_of_cut(usual) / fast if fast else None
+
+    def _all_of_cut(self, usual: float) -> float:
+        """How many times as many chunks there will be as are staged now."""
+        staged = sum(build.chunks for build in self._now)
+        return 1 + sum(build.uncut for build in self._now) * usual / staged if staged else 1.0
+
+    def _damped(self, estimate: float, at: float) -> float:
+        if self.left is None:
+            return estimate
+        since = at - self._said_at
+        expected = max(0.0, self.left - since)
+        delay = min(max(expected / 20, LEAST_DELAY), MOST_DELAY)
+        followed = expected + (estimate - expected) * (1 - math.exp(-since / delay))
+        self._grows = estimate > (self.left if self._grows else self.left * GROWS_FROM + GROWS_BY)
+        return followed if self._grows else min(followed, self.left)
+
+
+def _there(build: Filling) -> int:
+    return build.chunks + build.served
+
+
+def _done(now: Sequence[Filling]) -> dict[Step, int]:
+    """How many chunks have each step behind them."""
+    done = dict.fromkeys(Step, 0)
+    for build in now:
+        done[Step.CUTTING] += _there(build)
+        done[Step.PUBLISHING] += build.served
+        for step in AT_ONCE:
+            done[step] += _there(build) if _behind(build)[step] else 0
+    return done
+
+
+def _left(build: Filling, step: Step, usual: float) -> tuple[float, float]:
+    """How many chunks of a build have a step before them, and how many it will have."""
+    whole = _there(build) + build.uncut * (_chunks_of_a_document([build]) or usual)
+    if step is Step.CUTTING:
+        return whole - _there(build), whole
+    if step is Step.PUBLISHING:
+        return whole - build.served, whole
+    return whole - (_there(build) if _behind(build)[step] else 0), whole
 
 
 def _chunks_of_a_document(builds: Sequence[Filling]) -> float:
     """As it was so far; 0 before anything was cut."""
     documents = sum(build.cut + build.documents for build in builds)
-    return sum(build.chunks + build.served for build in builds) / documents if documents else 0.0
+    return sum(map(_there, builds)) / documents if documents else 0.0
 
 
 def _behind(build: Filling) -> dict[Step, bool]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
 import psycopg
@@ -21,6 +22,7 @@ from arcana_pipelines.cli.course import Course, duration
 from arcana_pipelines.cli.fill_course import FillCourse
 from arcana_pipelines.cli.log_lines import LogLines
 from arcana_pipelines.cli.output import error_console, is_quiet, printable
+from arcana_pipelines.cli.step_rates import keep, measured
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.net.workers import cores
 from arcana_pipelines.operations.filling import fillings
@@ -33,10 +35,23 @@ LOG_REFRESH_SECONDS = 5.0
 # Asking costs time at the database; it asks at most this part of the time.
 SHARE_OF_TIME = 0.05
 
-# Asks the database at a moment (monotonic seconds): what is to be shown, and the stage that this is of.
-Look = Callable[[Connection, float], tuple[str, str]]
 # Takes a line and its stage.
 Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is seen of a run. Moments are monotonic seconds.
+
+    Attributes:
+        look: asks the database at a moment.
+        line: what is to be shown at a moment, and the stage that this is of.
+        end: hears when a run came to its end.
+    """
+
+    look: Callable[[Connection, float], None]
+    line: Callable[[float], tuple[str, str]]
+    end: Callable[[float], None] = lambda at: None
 
 
 @contextmanager
@@ -47,16 +62,17 @@ def progress(
     if not (wanted and _is_heard()):
         yield
         return
-    look = _fill_look(database, workspace) if fills else _sync_look(workspace)
+    watch = fill_watch(database, workspace, time.monotonic()) if fills else _sync_watch(workspace)
     pause = REFRESH_SECONDS if _is_live() else LOG_REFRESH_SECONDS
     # Dagster may take standard error away while it runs assets; a copy of it still leads where it led.
     copied = io.FileIO(os.dup(2), "w")
     with (
         io.TextIOWrapper(copied, encoding="utf-8", errors="replace", write_through=True) as out,
         _line(out, f"{workspace.slug}: {begins} …") as tell,
-        _watched(database, look, lambda line, stage: tell(f"{workspace.slug}: {line}", stage), pause),
+        _watched(database, watch, lambda line, stage: tell(f"{workspace.slug}: {line}", stage), pause),
     ):
         yield
+    watch.end(time.monotonic())
 
 
 @contextmanager
@@ -154,23 +170,24 @@ def _writes(out: TextIO) -> Callable[[str], None]:
 
 
 @contextmanager
-def _watched(database: Database, look: Look, tell: Tell, least_pause: float) -> Iterator[None]:
-    """Look how far the block is, again and again, and tell it."""
+def _watched(database: Database, watch: Watch, tell: Tell, pause: float) -> Iterator[None]:
+    """Look how far the block is, again and again, and tell it; between two looks time goes by, which is told too."""
     stop = threading.Event()
 
-    def watch() -> None:
-        pause = 0.0
+    def watching() -> None:
+        look_at = 0.0
         try:
             with database.connect() as connection:
-                while not stop.wait(max(least_pause, pause)):
+                while not stop.wait(pause):
                     asked = time.monotonic()
-                    line, stage = look(connection, asked)
-                    pause = (time.monotonic() - asked) / SHARE_OF_TIME
-                    tell(line, stage)
+                    if asked >= look_at:
+                        watch.look(connection, asked)
+                        look_at = asked + (time.monotonic() - asked) / SHARE_OF_TIME
+                    tell(*watch.line(time.monotonic()))
         except psycopg.OperationalError:
             return  # the database went away: the run itself says so
 
-    watcher = threading.Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=watching, daemon=True)
     watcher.start()
     try:
         yield
@@ -179,21 +196,27 @@ def _watched(database: Database, look: Look, tell: Tell, least_pause: float) -> 
         watcher.join(timeout=2)
 
 
-def _sync_look(workspace: Workspace) -> Look:
+def _sync_watch(workspace: Workspace) -> Watch:
     course = Course()
+    lines: list[str] = []
 
-    def look(connection: Connection, at: float) -> tuple[str, str]:
-        line = course.line(progress_of(connection, workspace.workspace_id), at)
-        return line, course.stage
+    def look(connection: Connection, at: float) -> None:
+        lines[:] = [course.line(progress_of(connection, workspace.workspace_id), at)]
 
-    return look
+    return Watch(look, lambda at: (lines[0], course.stage))
 
 
-def _fill_look(database: Database, workspace: Workspace) -> Look:
-    course = FillCourse(database.settings.worker_processes or cores())
+def fill_watch(database: Database, workspace: Workspace, began: float) -> Watch:
+    """What is seen of a run that fills new builds."""
+    home, processes = database.settings.home, database.settings.worker_processes or cores()
+    course = FillCourse(processes, began, lambda key: measured(home, key))
 
-    def look(connection: Connection, at: float) -> tuple[str, str]:
-        line = course.line(fillings(connection, workspace.workspace_id), at)
-        return line, course.step
+    def end(at: float) -> None:
+        if (learned := course.learned(at)) is not None:
+            keep(home, *learned)
 
-    return look
+    return Watch(
+        lambda connection, at: course.look(fillings(connection, workspace.workspace_id), at),
+        lambda at: (course.line(at), course.step),
+        end,
+    )

@@ -34,6 +34,7 @@ class Filling:
 
     Attributes:
         state: of the build: `active`, `verifying` or `building`.
+        model: that its texts are embedded with.
         dimensions: numbers a vector.
         uncut: documents that it neither serves nor has staged in their latest version.
         cut: documents that are staged.
@@ -48,6 +49,7 @@ class Filling:
     """
 
     state: str
+    model: str
     dimensions: int
     uncut: int
     cut: int

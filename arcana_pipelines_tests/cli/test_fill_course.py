@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import bisect
+import itertools
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from arcana_pipelines.cli.fill_course import FillCourse
+from arcana_pipelines.cli.step_rates import FILE, StepRates, assumed, keep, key_of, measured
 from arcana_pipelines.operations.filling import Filling, Step
 
 CHUNKS_OF_A_DOCUMENT = 5
+MODEL = "a-model"
 EMPTY = Filling(
-    "building", 384, uncut=1000, cut=0, chunks=0, unembedded=0, passages=0, new_passages=0, documents=0, served=0,
-    has_words=False, is_verified=False,
+    "building", MODEL, 384, uncut=1000, cut=0, chunks=0, unembedded=0, passages=0, new_passages=0, documents=0,
+    served=0, has_words=False, is_verified=False,
 )  # fmt: skip
 SERVING = replace(EMPTY, state="active", uncut=0, documents=1000, served=5000, has_words=True)
+BEGAN = 100.0
+MOST_WRONG = 0.20
+
+Moment = tuple[float, Filling]
+Slower = Callable[[float], float]
 
 
 def cut(documents: int, passages: int = 0, of: Filling = EMPTY) -> Filling:
@@ -32,107 +43,239 @@ def published(documents: int, of: Filling) -> Filling:
     )
 
 
-def run(processes: int, passages: int, slower: float) -> Iterator[tuple[float, Filling]]:
-    """A filling of 10,000 documents as the costs have it, on a machine so much slower: looks at it."""
-    begun = replace(EMPTY, uncut=10_000)
-    costs = FillCourse(processes).costs(384, passages)
-    thousand = CHUNKS_OF_A_DOCUMENT * 10 * slower
-    at = 5.0
-    yield at, begun
-    for documents in range(200, 10_001, 200):
-        at += costs[Step.CUTTING] * thousand / 50
-        yield at, cut(documents, passages, begun)
-    whole = cut(10_000, passages, begun)
-    at += costs[Step.EMBEDDING] * thousand
-    yield at, replace(whole, passages=0)
-    for documents in range(500, 10_001, 500):
-        at += costs[Step.PUBLISHING] * thousand / 20
-        yield at, published(documents, whole)
-    last = replace(published(10_000, whole), has_words=True)
-    yield (at := at + costs[Step.WORDS] * thousand), last
-    yield (at := at + costs[Step.VECTORS] * thousand), (last := replace(last, state="verifying"))
-    yield (at := at + costs[Step.VERIFYING] * thousand), (last := replace(last, is_verified=True))
-    yield at + costs[Step.FINISHING] * thousand, last
+def nothing_known(key: str) -> None:
+    """No run was measured yet."""
 
 
-@pytest.mark.parametrize("processes", [1, 2, 8])
+def run(rates: StepRates, documents: int, passages: int, slower: Slower, already: int = 0) -> Iterator[Moment]:
+    """A filling of so many documents in steps that take so long, each so much slower at its time: what changes when.
+
+    Of its documents `already` so many were cut by a run before.
+    """
+    at, chunks = BEGAN, float(documents * CHUNKS_OF_A_DOCUMENT)
+    begun = replace(EMPTY, uncut=documents)
+
+    def later(seconds: float) -> float:
+        nonlocal at
+        at += seconds * slower(at - BEGAN)
+        return at
+
+    yield at, cut(already, passages, begun) if already else begun
+    later(rates.start)
+    for done in range(already + 200, documents + 1, 200):
+        yield later(rates.seconds(Step.CUTTING, 200 * CHUNKS_OF_A_DOCUMENT, chunks)), cut(done, passages, begun)
+    whole = cut(documents, passages, begun)
+    yield later(rates.seconds(Step.EMBEDDING, chunks, chunks)), replace(whole, passages=0)
+    for done in range(500, documents + 1, 500):
+        yield later(rates.seconds(Step.PUBLISHING, 500 * CHUNKS_OF_A_DOCUMENT, chunks)), published(done, whole)
+    last = replace(published(documents, whole), has_words=True)
+    yield later(rates.seconds(Step.WORDS, chunks, chunks)), last
+    yield later(rates.seconds(Step.VECTORS, chunks, chunks)), (last := replace(last, state="verifying"))
+    yield later(rates.seconds(Step.VERIFYING, chunks, chunks)), (last := replace(last, is_verified=True))
+    yield later(rates.seconds(Step.FINISHING, chunks, chunks)), last
+
+
+class Shown:
+    """A run, with the line as somebody sees it who looks all the time; the database is asked every two seconds."""
+
+    def __init__(self, course: FillCourse, moments: Iterator[Moment]) -> None:
+        self.course, looks = course, list(moments)
+        times = [at for at, _ in looks]
+        self.took = times[-1] - BEGAN
+        self.left: list[tuple[float, float | None]] = []
+        for tick in range(1, int(2 * self.took)):
+            at = BEGAN + tick / 2
+            if tick % 4 == 1:
+                course.look([SERVING, looks[bisect.bisect(times, at) - 1][1]], at)
+            course.line(at)
+            self.left.append((at - BEGAN, course.left))
+
+    def wrong(self, share: float) -> float:
+        """By which part of what was left it was wrong when this share of the time had gone."""
+        at = share * self.took
+        left = [left for when, left in self.left if when <= at][-1]
+        assert left is not None, "no time was told"
+        return abs(left - (self.took - at)) / (self.took - at)
+
+
+def steady(slower: float) -> Slower:
+    return lambda at: slower
+
+
+RATES = replace(assumed(2, 384, 3.0), are_measured=True)
+
+
 @pytest.mark.parametrize("passages", [0, 4])
-@pytest.mark.parametrize("slower", [0.5, 1, 7])
-def test_from_how_fast_documents_are_cut_follows_the_time_left_of_all(
-    processes: int, passages: int, slower: float
+@pytest.mark.parametrize(("slower", "documents"), [(0.5, 60_000), (1.0, 30_000), (2.0, 15_000), (4.0, 20_000)])
+def test_on_a_machine_that_nothing_is_known_of_the_first_documents_say_it_by_a_tenth(
+    passages: int, slower: float, documents: int
 ) -> None:
-    looks = list(run(processes, passages, slower))
-    ended, course = looks[-1][0], FillCourse(processes)
-    told = []
-    for at, seen in looks[:-1]:
-        course.line([SERVING, seen], at)
-        if course.left is not None:
-            told.append((at, course.left))
-    begun = looks[0][0]
-    assert told[0][0] < begun + (ended - begun) / 2
-    assert all(left == pytest.approx(ended - at, rel=0.01, abs=0.01) for at, left in told)
+    rates = assumed(2, 384, passages)
+    shown = Shown(FillCourse(2, BEGAN, nothing_known), run(rates, documents, passages, steady(slower)))
+    assert [share for share in (0.1, 0.25, 0.5, 0.75) if shown.wrong(share) > MOST_WRONG] == []
 
 
-def test_before_batches_were_measured_no_time_is_said() -> None:
-    course = FillCourse(2)
-    assert course.line([EMPTY], at=10) == "cutting: 0 of 1000 documents"
-    assert course.line([cut(100)], at=12) == "cutting: 100 of 1000 documents"
-    assert "left" in course.line([cut(200)], at=16)
+@pytest.mark.parametrize("documents", [2_000, 6_000, 20_000])
+def test_what_the_last_run_has_measured_tells_the_time_from_the_first_second_whatever_the_ratios_are_here(
+    documents: int,
+) -> None:
+    """For instance slow disks: publishing takes ten times as long, the index of vectors a third."""
+    ratios = {Step.PUBLISHING: 10.0, Step.VECTORS: 0.3, Step.FINISHING: 5.0}
+    here = replace(RATES, thousand={step: cost * ratios.get(step, 2.0) for step, cost in RATES.thousand.items()})
+    learning = FillCourse(2, BEGAN, nothing_known)
+    first = Shown(learning, run(here, 6_000, 3, steady(1.0)))
+    learned = learning.learned(BEGAN + first.took)
+    assert learned is not None and learned[0] == key_of(EMPTY, 2)
+    shown = Shown(FillCourse(2, BEGAN, dict([learned]).get), run(here, documents, 3, steady(1.0)))
+    assert [share for share in (0.03, 0.1, 0.25, 0.5, 0.75) if shown.wrong(share) > 0.15] == []
 
 
-def test_what_another_run_has_cut_is_not_taken_for_the_speed_of_this_one() -> None:
-    fresh, resumed = FillCourse(1), FillCourse(1)
-    for at, documents in ((0, 0), (10, 100), (20, 200), (30, 300)):
-        fresh.line([cut(documents)], at)
-    for at, documents in ((0, 900), (10, 1000), (20, 1100), (30, 1200)):
-        resumed.line([cut(documents, of=replace(EMPTY, uncut=1900))], at)
-    assert fresh.left is not None and resumed.left is not None
-    assert resumed.left > fresh.left, "more is to be published, and as much is to be cut"
+def test_a_machine_that_gets_more_to_do_is_followed_within_a_minute() -> None:
+    begins, ends = 40.0, 1e9
+    course = FillCourse(2, BEGAN, lambda key: RATES)
+    shown = Shown(course, run(RATES, 20_000, 3, lambda at: 2.5 if begins <= at < ends else 1.0))
+    at = (begins + 60) / shown.took
+    assert shown.wrong(at) < MOST_WRONG and shown.wrong(0.75) < MOST_WRONG
 
 
-def test_where_texts_are_to_be_embedded_the_time_is_known_when_some_were_and_is_that_of_all() -> None:
-    course = FillCourse(1)
-    for at in range(10):
-        seen = replace(cut(100 * at), unembedded=500 * at)
-        line = course.line([seen], at)
-    assert (
-        line == "cutting: 900 of 1000 documents, texts are to be embedded: the time left is known when that has begun"
+def test_one_that_had_more_to_do_for_a_while_is_followed_back() -> None:
+    shown = Shown(
+        FillCourse(2, BEGAN, lambda key: RATES), run(RATES, 20_000, 3, lambda at: 3.0 if 20 <= at < 50 else 1.0)
     )
-    whole = cut(1000)
-    assert course.line([replace(whole, unembedded=5000)], 10) == "embedding: 5000 texts to embed"
-    line = course.line([replace(whole, unembedded=4000)], 110)
-    assert line.startswith("embedding: 4000 texts to embed, 6:") and course.left is not None
-    # The first 900 documents were cut in nine seconds, which tells how long what comes after takes.
-    costs = course.costs(384, 0)
-    after = 10 * sum(costs[step] for step in Step if step is not Step.CUTTING) / costs[Step.CUTTING]
-    assert course.left == pytest.approx(400 + after, abs=1)
+    assert shown.wrong(0.75) < MOST_WRONG
 
 
-def test_a_run_that_goes_on_with_embedding_says_how_long_that_takes() -> None:
-    course = FillCourse(1)
-    assert course.line([replace(cut(1000), unembedded=3000)], 0) == "embedding: 3000 texts to embed"
-    assert course.line([replace(cut(1000), unembedded=2900)], 10).startswith("embedding: 2900 texts to embed, 4:5")
+def test_the_number_never_grows_while_batches_take_now_longer_now_shorter() -> None:
+    rough = random.Random(5)
+    shown = Shown(FillCourse(2, BEGAN, lambda key: RATES), run(RATES, 6_000, 3, lambda at: rough.uniform(0.6, 1.4)))
+    told = [left for _, left in shown.left if left is not None]
+    assert len(told) == len(shown.left)
+    assert [(a, b) for a, b in itertools.pairwise(told) if b > a] == []
+    assert max(a - b for a, b in itertools.pairwise(told)) < 2.5, "nor does it leap"
+    assert shown.wrong(0.1) < MOST_WRONG and shown.wrong(0.5) < MOST_WRONG
+
+
+@pytest.mark.parametrize("already", [5_000, 10_000])
+def test_a_run_that_goes_on_where_another_was_killed_counts_what_is_left(already: int) -> None:
+    """Half of the documents were cut by that, or all of them."""
+    shown = Shown(FillCourse(2, BEGAN, lambda key: RATES), run(RATES, 10_000, 3, steady(1.2), already))
+    assert [share for share in (0.1, 0.25, 0.5, 0.75) if shown.wrong(share) > MOST_WRONG] == []
+
+
+def test_a_run_that_waited_for_another_one_is_not_taken_for_a_slow_machine() -> None:
+    waited = replace(RATES, start=60.0)
+    course = FillCourse(2, BEGAN, lambda key: RATES)
+    shown = Shown(course, run(waited, 6_000, 3, steady(1.0)))
+    assert shown.wrong(75 / shown.took) < MOST_WRONG
+    learned = course.learned(BEGAN + shown.took)
+    assert learned is not None and learned[1].start == RATES.start
+
+
+def test_before_anything_was_seen_nothing_is_said_of_the_time() -> None:
+    course = FillCourse(2, BEGAN, nothing_known)
+    course.look([], BEGAN)
+    assert course.line(BEGAN) == "finishing, 0:02 left"
+    course.look([EMPTY], BEGAN)
+    assert course.line(BEGAN).startswith("cutting: 0 of 1000 documents, 0:0")
+
+
+def embedding(course: FillCourse, looks: list[Filling], seconds: float = 1.0) -> str:
+    """The last line of looks that are so many seconds apart."""
+    line = ""
+    for number, seen in enumerate(looks):
+        course.look([SERVING, seen], BEGAN + number * seconds)
+        line = course.line(BEGAN + number * seconds)
+    return line
+
+
+CUT = [replace(cut(100 * tenth), unembedded=500 * tenth) for tenth in range(10)]
+
+
+def test_where_texts_are_to_be_embedded_and_no_rate_is_known_the_time_is_told_when_some_were() -> None:
+    course = FillCourse(1, BEGAN, nothing_known)
+    assert embedding(course, CUT) == (
+        "cutting: 900 of 1000 documents, texts are to be embedded: the time left is known when that has begun"
+    )
+    whole = replace(cut(1000), unembedded=5000)
+    course.look([whole], BEGAN + 10)
+    assert course.line(BEGAN + 10) == "embedding: 5000 texts to embed"
+    course.look([replace(whole, unembedded=4000)], BEGAN + 110)
+    assert course.line(BEGAN + 110).startswith("embedding: 4000 texts to embed, 6:4")
+
+
+def test_where_the_rate_of_embedding_was_measured_before_the_time_is_told_from_the_first_document_on() -> None:
+    course = FillCourse(1, BEGAN, lambda key: replace(RATES, texts=10.0))
+    embedding(course, CUT[:2])
+    assert course.left == pytest.approx(5000 / 10, rel=0.05), (
+        "five hundred texts are staged, and nine times as many come"
+    )
+
+
+def test_a_run_that_goes_on_with_embedding_says_how_long_that_takes_and_the_next_knows_it() -> None:
+    course, whole = FillCourse(1, BEGAN, nothing_known), cut(2000, of=replace(EMPTY, uncut=2000))
+    looks = [replace(whole, unembedded=left) for left in range(3000, -1, -100)]
+    assert embedding(course, looks[:2], 10).startswith("embedding: 2900 texts to embed, 4:5")
+    embedding(course, [*looks, published(1000, whole), replace(published(2000, whole), has_words=True)], 10)
+    learned = course.learned(BEGAN + 500)
+    assert learned is not None and learned[1].texts == pytest.approx(10.0, rel=0.05)
+    assert learned[1].thousand[Step.CUTTING] > 2 * assumed(1, 384, 0).thousand[Step.CUTTING], "all of it was slow"
 
 
 def test_a_chunk_takes_as_long_to_embed_as_its_passages() -> None:
-    course = FillCourse(1)
-    for at in range(10):
-        seen = cut(100 * at, passages=4)
-        course.line([replace(seen, unembedded=seen.chunks, new_passages=seen.passages)], at)
+    course = FillCourse(1, BEGAN, nothing_known)
     whole = replace(cut(1000, passages=4), unembedded=5000, new_passages=20_000)
-    course.line([whole], 10)
-    course.line([replace(whole, passages=10_000, new_passages=10_000)], 110)
+    course.look([whole], BEGAN)
+    course.look([replace(whole, passages=10_000, new_passages=10_000)], BEGAN + 100)
+    course.line(BEGAN + 100)
     assert course.left is not None and 300 < course.left < 320, "10,000 passages, and chunks as long as 20,000"
 
 
-def test_time_goes_by_in_a_step_that_shows_nothing_of_itself() -> None:
-    course = FillCourse(1)
-    looks = [*run(1, 0, 4)]
-    for at, seen in looks[:-4]:
-        course.line([seen], at)
+def test_time_goes_by_between_looks_and_in_a_step_that_shows_nothing_of_itself() -> None:
+    course = FillCourse(1, BEGAN, lambda key: RATES)
+    course.look([published(1000, cut(1000))], BEGAN)
+    course.line(BEGAN)
     before = course.left
-    course.line([seen], at + 1.0)
+    course.line(BEGAN + 1.0)
     assert before is not None and course.left == pytest.approx(before - 1.0)
+
+
+def test_a_run_over_a_few_documents_teaches_nothing() -> None:
+    course = FillCourse(2, BEGAN, nothing_known)
+    shown = Shown(course, run(RATES, 500, 3, steady(1.0)))
+    assert course.learned(BEGAN + shown.took) is None
+
+
+class TestKept:
+    def test_what_was_measured_is_there_for_the_next_run_of_its_kind_alone(self, tmp_path: Path) -> None:
+        keep(tmp_path, "a 384 2", RATES)
+        keep(tmp_path, "b 256 2", replace(RATES, texts=50.0))
+        assert measured(tmp_path, "a 384 2") == RATES
+        assert (measured(tmp_path, "b 256 2") or RATES).texts == 50.0
+        assert measured(tmp_path, "a 384 1") is None
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "{", "[]", '{"a": 1}', '{"a": {"start": 1, "thousand": {}, "texts": null}}', '{"a": {"start": "x"}}'],
+    )
+    def test_a_file_that_was_damaged_is_none_and_is_written_anew(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / FILE).write_text(text)
+        assert measured(tmp_path, "a") is None
+        keep(tmp_path, "a", RATES)
+        assert measured(tmp_path, "a") == RATES
+
+    @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+    def test_a_rate_that_cannot_be_is_not_used(self, tmp_path: Path, wrong: float) -> None:
+        keep(tmp_path, "a", replace(RATES, start=wrong))
+        assert measured(tmp_path, "a") is None
+
+    def test_no_home_is_made_for_it(self, tmp_path: Path) -> None:
+        keep(tmp_path / "home", "a", RATES)
+        assert not (tmp_path / "home").exists()
+
+    def test_a_home_that_takes_nothing_ends_no_run(self, tmp_path: Path) -> None:
+        (tmp_path / FILE).mkdir()
+        keep(tmp_path, "a", RATES)
+        assert measured(tmp_path, "a") is None
 
 
 @pytest.mark.parametrize(
@@ -151,4 +294,6 @@ def test_time_goes_by_in_a_step_that_shows_nothing_of_itself() -> None:
     ],
 )
 def test_the_first_step_that_a_build_is_at_is_named(builds: list[Filling], line: str) -> None:
-    assert FillCourse(2).line(builds, at=1) == line
+    course = FillCourse(2, BEGAN, nothing_known)
+    course.look(builds, BEGAN)
+    assert course.line(BEGAN).partition(",")[0] == line

@@ -13,8 +13,7 @@ import pytest
 from arcana_pipelines.cli import progress as progress_module
 from arcana_pipelines.cli.course import Course
 from arcana_pipelines.cli.log_lines import EVERY_SECONDS, LogLines
-from arcana_pipelines.cli.progress import counted, doing, progress
-from arcana_pipelines.db.engine import Connection
+from arcana_pipelines.cli.progress import Watch, counted, doing, progress
 from arcana_pipelines.operations.reports import Progress
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
@@ -99,15 +98,16 @@ def test_what_is_done_next_is_told_when_it_is(capsys: pytest.CaptureFixture[str]
 def test_a_run_says_at_once_that_it_began_and_where_it_is_while_dagster_has_standard_error(
     acme: Harness, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    looks, was_told = itertools.count(1), threading.Event()
+    looked: list[float] = []
+    lines, was_told = itertools.count(1), threading.Event()
 
-    def look(connection: Connection, at: float) -> tuple[str, str]:
-        if next(looks) == 3:
+    def line(at: float) -> tuple[str, str]:
+        if next(lines) == 3:
             was_told.set()
         return "cutting: 5 of 9 documents", "cutting"
 
     monkeypatch.setattr(progress_module, "LOG_REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(progress_module, "_fill_look", lambda database, workspace: look)
+    monkeypatch.setattr(progress_module, "fill_watch", lambda *_: Watch(lambda connection, at: looked.append(at), line))
     with acme.database.connection() as connection:
         workspace = workspaces.find(connection, "acme")
     with progress(acme.database, workspace, True, "starting", fills=True):
@@ -119,6 +119,7 @@ def test_a_run_says_at_once_that_it_began_and_where_it_is_while_dagster_has_stan
             os.dup2(before, 2)
             os.close(taken)
             os.close(before)
+    assert looked
     assert capfd.readouterr().err == "acme: starting …\nacme: cutting: 5 of 9 documents\n"
 
 

@@ -2,7 +2,7 @@
 -- fill and empty while this is asked again and again, so that statistics say nothing of them.
 -- in: workspace_id, sample (passages of a build that are looked up elsewhere)
 -- out: the fields of Filling
-SELECT b.state, b.dimensions,
+SELECT b.state, b.embedding_model AS model, b.dimensions,
        (SELECT count(*) FROM document d
         WHERE d.workspace_id = i.workspace_id AND d.deleted_at IS NULL AND d.latest_content_id IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM published_document s
