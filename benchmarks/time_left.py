@@ -5,10 +5,10 @@
     python benchmarks/time_left.py rebuild --model wordllama-l2-supercat --processes 1
 
 `arcana export` and `arcana index rebuild` run in processes and on a terminal of their own, five times each. Compared is
-what the line said when a tenth, a quarter and half of the time had gone, from its first word to the end of the command, with
-what it took from there. Chunks are of the default model's size, with passages; vectors are made up, and a rebuild finds
-all of them in the store. The first rebuild knows nothing of the machine, the others what that one measured. Exit code 1:
-a target was missed.
+what the line said when a tenth, a quarter and half of the time had gone, from its first word to the end of the command,
+with what it took from there. Chunks are of the default model's size, with passages; vectors are made up, and a rebuild
+finds all of them in the store. The first rebuild knows nothing of the machine, the others what the one before measured.
+Exit code 1: a target was missed.
 """
 
 from __future__ import annotations
@@ -135,12 +135,11 @@ def measure(name: str, run: Callable[[], Seen]) -> bool:
     for each in runs:
         errors = " | ".join(f"{each.error(share):.0%}" for share in (0.1, 0.25, 0.5, 0.75))
         print(f"| {each.took:.1f} | {errors} |", flush=True)
-    return all(
-        [
-            met(f"median error at {share}", statistics.median(each.error(share) for each in runs), MOST_WRONG)
-            for share in (0.1, 0.25, 0.5)
-        ]
-    )
+    outcomes = [
+        met(f"median error at {share}", statistics.median(each.error(share) for each in runs), MOST_WRONG)
+        for share in (0.1, 0.25, 0.5)
+    ]
+    return all(outcomes)
 
 
 def main() -> int:

@@ -55,12 +55,12 @@ def assumed(processes: int, dimensions: int, passages: float) -> StepRates:
         2.0,
         {
             Step.CUTTING: 0.10 + 0.30 / processes + 0.11 * passages,
-            Step.EMBEDDING: 0.02 + 0.015 * passages,
-            Step.PUBLISHING: 0.08,
+            Step.EMBEDDING: 0.015 + 0.012 * passages,
+            Step.PUBLISHING: 0.07,
             Step.WORDS: 0.04,
             Step.VECTORS: 0.15 * dimensions / 384,
-            Step.VERIFYING: 0.06,
-            Step.FINISHING: 0.06,
+            Step.VERIFYING: 0.055,
+            Step.FINISHING: 0.07,
         },
     )
 
