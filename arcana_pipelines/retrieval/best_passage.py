@@ -90,8 +90,7 @@ class FoundText:
         if not passage.heading_path:
             return ""
         text = shown(self.text)
-        page = None if self.page is None else shown(self.page)
-        if not stands_earlier(passage.heading_path[-1], shown(self.title), page, text, passage.begin):
+        if not stands_earlier(passage.heading_path[-1], self.title, self.page, text, passage.begin):
             return ""
         return text[passage.begin : passage.end]
 

@@ -7,6 +7,7 @@ that has them, too. Then the first words of what stands below the heading are lo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import quote
 
 # What is read of a page to tell whether words stand earlier on it, in characters. Of a longer page it is not known.
@@ -21,7 +22,7 @@ _LEAST_WORDS, _MOST_WORDS = 3, 5  # fewer may stand anywhere, and more make the 
 def scroll_to(url: str, heading: str, below: str = "") -> str:
     """The address with the heading to scroll to, or the first words of the text below it where they are found."""
     wanted = [words for words in (first_words(below), heading) if words]
-    return f"{url}#:~:{'&'.join(f'text={_encoded(words)}' for words in wanted)}"
+    return f"{url}#:~:{'&'.join(f'text={_encoded(words)}' for words in wanted)}" if wanted else url
 
 
 def first_words(text: str) -> str:
@@ -43,25 +44,42 @@ def stands_earlier(heading: str, title: str, page: str | None, chunk: str, at: i
         chunk: a part of it.
         at: the place, in the chunk.
     """
-    if page is None:
+    if page is None or has_words(title, heading):
         return True
+    # Lower case: a browser does not tell them apart. Only places in the page are compared, whatever that does to them.
+    text, words = page.lower(), heading.lower()
+    places = list(_places(text, words))
+    headings = [place for place in places if _is_heading(text, place, words)]
+    if not headings or places[0] < headings[0]:
+        return True
+    if len(headings) == 1:
+        return False
+    # Several headings are called so: is it the first of them?
     line = max(chunk.split("\n"), key=lambda line: (not line.startswith("#"), len(line)))
-    found = page.find(line)
-    if found < 0:
-        return True
-    place = max(found - chunk.index(line) + at, 0)
-    return has_words(f"{title}\n{page[: _begin_of_heading(heading, page, place)]}", heading)
+    found = text.find(line.lower())
+    return found < 0 or headings[1] <= found - chunk.index(line) + at
 
 
 def has_words(text: str, words: str) -> bool:
-    """Whether a browser would find them there: in any case, with any space between them, and as whole words."""
-    parts = r"\s+".join(map(re.escape, words.split()))
-    return re.search(rf"(?<!\w){parts}(?!\w)", text, re.IGNORECASE) is not None
+    """Whether a browser would find them there: in any case, and as whole words."""
+    return next(_places(text.lower(), words.lower()), None) is not None
 
 
-def _begin_of_heading(heading: str, page: str, place: int) -> int:
-    lines = re.compile(rf"^#+ +{re.escape(heading)}\s*$", re.MULTILINE)
-    return max((line.start() for line in lines.finditer(page, 0, place)), default=place)
+def _places(text: str, words: str) -> Iterator[int]:
+    """Where the words stand as whole words."""
+    at = text.find(words)
+    while at >= 0:
+        around = text[max(at - 1, 0) : at] + text[at + len(words) : at + len(words) + 1]
+        if not any(letter.isalnum() for letter in around):
+            yield at
+        at = text.find(words, at + 1)
+
+
+def _is_heading(text: str, place: int, words: str) -> bool:
+    """Whether the words at a place are all that a heading says."""
+    begin, end = text.rfind("\n", 0, place) + 1, text.find("\n", place + len(words))
+    marks, behind = text[begin:place], text[place + len(words) : end if end >= 0 else len(text)]
+    return marks.startswith("#") and not marks.strip("# ") and not behind.strip()
 
 
 def _encoded(words: str) -> str:
