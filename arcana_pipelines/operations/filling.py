@@ -12,8 +12,8 @@ from arcana_pipelines.db.statements import statements_beside
 
 load_sql = statements_beside(__file__)
 
-# Passages of a build that are looked up in other builds, to tell which part of all has a vector.
-SAMPLE = 200
+# Passages, and chunks while documents are cut, that are looked up, to tell which part of all has a vector.
+SAMPLE = 500
 
 
 class Step(StrEnum):
@@ -39,7 +39,8 @@ class Filling:
         uncut: documents that it neither serves nor has staged in their latest version.
         cut: documents that are staged.
         chunks: chunks that are staged.
-        unembedded: how many of these are still to be embedded: not those that a provider refused, or has in a batch.
+        unembedded: how many of these are still to be embedded: not those that a provider refused, or has in a batch; by
+            a sample while documents are cut.
         passages: staged passages.
         new_passages: how many of these no other build has, by a sample.
         documents: those that it serves.

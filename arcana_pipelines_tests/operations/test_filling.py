@@ -10,6 +10,7 @@ import pytest
 from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes import lifecycle
+from arcana_pipelines.operations import filling
 from arcana_pipelines.operations.filling import Filling, Step, fillings
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.sync import cut_chunks, embed_chunks, publish_indexes
@@ -69,6 +70,21 @@ def test_what_is_to_be_embedded_is_known_while_documents_are_cut(handbook: Harne
         cut_chunks(session, Purpose.FILL)
     (cut,) = looked_at(handbook)[1:]
     assert (cut.dimensions, cut.unembedded, cut.new_passages) == (64, 4, 4)
+
+
+@pytest.mark.parametrize(("uncut", "unembedded"), [(1, 3), (0, 4)])
+def test_some_chunks_tell_of_all_while_documents_are_cut_and_then_all_are_counted(
+    handbook: Harness, monkeypatch: pytest.MonkeyPatch, uncut: int, unembedded: int
+) -> None:
+    monkeypatch.setattr(filling, "SAMPLE", 1)
+    rebuild(handbook, dimensions=64)
+    with handbook.session() as session:
+        cut_chunks(session, Purpose.FILL)
+    if uncut:  # as if it were still to come
+        ((content,),) = handbook.rows("SELECT document_content_id FROM content_stage LIMIT 1")
+        for table in ("chunk_stage", "content_stage"):
+            handbook.rows(f"DELETE FROM {table} WHERE document_content_id = %s RETURNING 1", content)
+    assert (looked_at(handbook)[1].uncut, looked_at(handbook)[1].unembedded) == (uncut, unembedded)
 
 
 def test_a_page_in_quarantine_is_not_waited_for(handbook: Harness) -> None:
