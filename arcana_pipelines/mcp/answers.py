@@ -294,7 +294,7 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
 def _passage(passage: Passage, most: int) -> str:
     """A passage in at most so many tokens: what answers best, and of what stands around it what fits."""
     begin, end = passage.best
-    if begin and sizes.tokens_in_json(passage.text[:end]) > most:
+    if begin and sizes.tokens_in_json(f"{passage.text[:end]} …") > most:
         return sizes.cut(f"… {passage.text[begin:]}", most)
     return sizes.cut(passage.text, most)
 

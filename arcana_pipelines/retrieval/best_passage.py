@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from textwrap import dedent
 
 from arcana_pipelines.chunking.headings import Heading
@@ -59,7 +59,7 @@ class FoundText:
             return None
         scores = self._scores(parts, gains)
         best = max(range(len(parts)), key=scores.__getitem__)
-        first, last = _with_neighbours(parts, scores, best)
+        first, last = _with_neighbours(parts, self._sections(parts), scores, best)
         begin = len(shown(self.text[: parts[first].begin]))
         text, core = _told([part.said for part in parts[first : last + 1]], best - first)
         return Passage(
@@ -85,6 +85,11 @@ class FoundText:
 
         return [score(number, part) for number, part in enumerate(parts)]
 
+    def _sections(self, parts: Sequence[Part]) -> list[int]:
+        """Which passages stand under the same heading, and not under two of the same words."""
+        between = (self.text[one.end : other.begin].split("\n") for one, other in pairwise(parts))
+        return list(accumulate((any(line.startswith("#") for line in lines) for lines in between), initial=0))
+
     def below_heading(self, passage: Passage) -> str:
         """The passage's text where its heading alone would lead to an earlier place of the page; else nothing."""
         if not passage.heading_path:
@@ -95,7 +100,9 @@ class FoundText:
         return text[passage.begin : passage.end]
 
 
-def _with_neighbours(parts: Sequence[Part], scores: Sequence[float], best: int) -> tuple[int, int]:
+def _with_neighbours(
+    parts: Sequence[Part], sections: Sequence[int], scores: Sequence[float], best: int
+) -> tuple[int, int]:
     """The first and the last of the passages under the same headings that are read along with the best one.
 
     The sentence before the best one often has the subject, and a remark below a table or a list is nearer to a question
@@ -108,7 +115,7 @@ def _with_neighbours(parts: Sequence[Part], scores: Sequence[float], best: int) 
         near = [
             (scores[number] + more, number)
             for number, more in beside
-            if 0 <= number < len(parts) and parts[number].headings == parts[best].headings
+            if 0 <= number < len(parts) and sections[number] == sections[best]
         ]
         fitting = [
             (score, number)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import pytest
 
 from arcana_pipelines.mcp import sizes
+from arcana_pipelines.mcp.answers import search_answer
 from arcana_pipelines.mcp.first_passages import first_passages
+from arcana_pipelines.retrieval.results import Hit, Passage, Results
 
 TEXTS = {
     "prose": "The lamp is lit at dusk. " * 400,
@@ -60,3 +63,19 @@ def test_each_part_knows_its_first_passage() -> None:
 def test_each_part_has_a_number_of_its_own_whatever_its_passages_are(passages: list[str]) -> None:
     numbers = first_passages(["a\n", "b\n", "c\n", "d"], passages)
     assert numbers[0] == 1 and numbers == sorted(set(numbers)) and len(numbers) == 4
+
+
+@pytest.mark.parametrize("hits", [1, 10])
+@pytest.mark.parametrize("around", ["The keeper walks up the stairs at dusk. ", "등대지기는 해질녘에 계단을 오른다. "])
+def test_an_assistant_is_told_what_answers_best_whatever_stands_before_it(around: str, hits: int) -> None:
+    before, answer = around * 12, "The code of the lamp room is 4711."
+    text = f"{before}\n{answer}\n{around * 12}"
+    begin = text.index(answer)
+    hit = Hit(
+        score=0.5, document_id=str(UUID(int=1)), external_id="e", kind="page", title="Lamp", url=None, link=None,
+        path="w.p", heading_path=[], position=0, text=text * 3, version=1, last_edited_at=None, workspace="acme",
+        passage=Passage(0, len(text), [], text, (begin, begin + len(answer))),
+    )  # fmt: skip
+    told = search_answer(Results([hit] * hits, 0.1), lambda named: f"arcana://{named}")
+    assert len(told.results) == hits and all(answer in each.text for each in told.results)
+    assert all(sizes.tokens_in_json(each.text) <= sizes.HIT_TOKENS + 2 for each in told.results)

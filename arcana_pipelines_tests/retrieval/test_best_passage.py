@@ -47,8 +47,9 @@ def test_of_korean_half_as_many_letters_are_enough() -> None:
     assert shown("\n".join(rows), {2: 0.5}).text == f"{rows[2]}\n{rows[3]}".rstrip()
 
 
-def test_what_stands_under_another_heading_is_not_read_along() -> None:
-    passage = shown("## Rays\n\nSixty days.\n\n## Horses\n\nNinety days.\n\n## Eels\n\nTen days.", {1: 0.5})
+@pytest.mark.parametrize("other", ["Eels", "Horses"])
+def test_what_stands_under_another_heading_is_not_read_along(other: str) -> None:
+    passage = shown(f"## Rays\n\nSixty days.\n\n## Horses\n\nNinety days.\n\n## {other}\n\nTen days.", {1: 0.5})
     assert (passage.text, passage.heading_path) == ("Ninety days.", ["Horses"])
 
 

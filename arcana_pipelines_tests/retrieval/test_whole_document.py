@@ -55,6 +55,23 @@ def test_it_is_whole_and_found_by_any_of_its_names(acme: Harness, guide: str, se
     Draft202012Validator(Document.json_schema()).validate(json.loads(json.dumps(found.to_dict())))
 
 
+def test_headings_of_the_same_words_lead_each_to_its_own_text(acme: Harness, searcher: Searcher) -> None:
+    page = acme.world.add_page(
+        "Travel",
+        blocks=[
+            blocks.heading("Amounts"), blocks.paragraph("Lunch costs twelve euros."),
+            blocks.heading("Amounts"), blocks.paragraph("A night costs ninety euros."),
+        ],
+    )  # fmt: skip
+    acme.world.clock.advance(600)
+    acme.sync()
+    first, second = searcher.document(page).headings
+    assert first.link == f"{searcher.document(page).url}#:~:text=Amounts"
+    assert second.link == f"{searcher.document(page).url}#:~:text=A%20night%20costs%20ninety%20euros.&text=Amounts"
+    (hit,) = (hit for hit in searcher.search("night", 5).hits if hit.external_id == page)
+    assert hit.link == second.link
+
+
 def test_steps_have_their_numbers(acme: Harness, searcher: Searcher) -> None:
     steps = [blocks.numbered(each) for each in ("불을 끈다", "Wait", "문을 닫는다")]
     page = acme.world.add_page("Closing time", blocks=steps)
