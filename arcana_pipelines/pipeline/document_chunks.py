@@ -29,10 +29,12 @@ class ChunkReport:
     Attributes:
         contents: contents that were cut; one that two builds lack counts twice.
         chunks: those that they bring; what is served already stays.
+        documents: those that the contents are of, each once.
     """
 
     contents: int
     chunks: int
+    documents: int
 
 
 def stage_chunks(
@@ -44,6 +46,7 @@ def stage_chunks(
     batch for each build, of at most so many contents.
     """
     contents = chunks = 0
+    documents: set[UUID] = set()
     for build in live_builds(connection, workspace_id, filling):
         with connection.transaction():
             connection.execute(load_sql("chunks_outdated"), {"build": build.rag_index_build_id})
@@ -60,10 +63,11 @@ def stage_chunks(
                 if cut.failures:
                     _quarantine(connection, workspace_id, cut.failures)
             contents += len(cut.contents)
+            documents.update(content[0] for content in cut.contents)
             chunks += len(cut.chunks)
     if chunks >= MANY:
         connection.execute("ANALYZE chunk_stage, content_stage")
-    return ChunkReport(contents, chunks)
+    return ChunkReport(contents, chunks, len(documents))
 
 
 def _quarantine(connection: Connection, workspace_id: UUID, failures: dict[UUID, str]) -> None:

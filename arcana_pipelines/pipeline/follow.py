@@ -101,12 +101,11 @@ class Follower:
         """Make the contents of what is left, those read last first, where this process has a core of its own."""
         session = self._session
         while session.processes > 1 and self._process is not None and self._process.poll() is None:
-            began = time.time_ns()
-            made = process_slice(session.connection, session.generation, HELPED, last_first=True)
+            with traces.span("contents of the end") as say:
+                made = process_slice(session.connection, session.generation, HELPED, last_first=True)
+                say(pages=made.processed)
             if not made.processed:
                 return
-            with traces.span("contents of the end", since=began, pages=made.processed):
-                self._note(Slice(made.processed))
 
     def kill(self) -> None:
         """End it at once: the run has failed or was interrupted. What it has committed is kept."""
@@ -143,11 +142,9 @@ class Follower:
             if "failed" in told:
                 log.warning("pages are indexed when all are read: %s", told["failed"])
             else:
-                self._note(Slice(**told))
-
-    def _note(self, did: Slice) -> None:
-        self.did += did
-        self._tell(did)
+                did = Slice(**told)
+                self.did += did
+                self._tell(did)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Slice:
     """What one slice did.
 
     Attributes:
-        pages: those whose content is stored.
+        pages: those that can be found now.
         chunks: those that became searchable.
         embedded: texts whose embedding was computed, passages included.
     """
@@ -94,9 +94,9 @@ def index_slice(session: Session, limit: int, placing: Placing | None = None, *,
     elif not all_is_read:
         return Slice()
     cut = stage_chunks(connection, session.workspace.workspace_id, most=limit)
-    if not did.processed and not cut.contents:
+    if not (pages := did.processed or cut.documents):
         return Slice()
-    with span("index a slice", since=began, pages=did.processed) as say:
+    with span("index a slice", since=began, pages=pages) as say:
         embedded = embed_missing(
             connection,
             generation,
@@ -105,7 +105,7 @@ def index_slice(session: Session, limit: int, placing: Placing | None = None, *,
             PricingPolicy.of(session.settings),
         )
         published = publish(connection, generation, gate=session.gate, finishes=False)
-        done = Slice(did.processed, published.published, embedded.computed + embedded.passages)
+        done = Slice(pages, published.published, embedded.computed + embedded.passages)
         say(chunks=done.chunks, texts=done.embedded)
     return done
 
@@ -141,10 +141,10 @@ def main() -> int:
             while not is_last:
                 began, was_read = time.monotonic(), all_is_read.is_set()
                 did = index_slice(session, limit, placing, all_is_read=was_read)
-                if did != Slice():
+                if did.pages:
                     print(json.dumps(asdict(did)), file=tell, flush=True)
-                    seconds, pages = time.monotonic() - began, did.pages or limit
-                    limit, before = next_limit(limit, pages, seconds, before), (pages, seconds)
+                    seconds = time.monotonic() - began
+                    limit, before = next_limit(limit, did.pages, seconds, before), (did.pages, seconds)
                 elif not (is_last := was_read):
                     all_is_read.wait(LOOK_SECONDS)
     except ArcanaError as error:

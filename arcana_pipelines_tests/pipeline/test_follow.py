@@ -140,8 +140,8 @@ def test_slices_of_the_other_process_are_parts_of_the_reading_in_its_trace(
     assert {each.parent_id for each in slices} == {following.span_id}
     assert {each.parent_id for each in ends} == {reading.span_id}
     assert {each.trace_id for each in (*slices, *ends, following)} == {reading.trace_id}
-    made = sum(int(each.attributes["arcana.pages"]) for each in (*slices, *ends))
-    assert made == len(slow.world.visible_pages())
+    assert any(int(each.attributes["arcana.pages"]) for each in ends)
+    assert sum(int(each.attributes["arcana.pages"]) for each in slices) == len(slow.world.visible_pages())
     for each in slices:
         assert each.attributes["arcana.workspace"] == "acme" and each.nanoseconds > 0
         assert each.attributes["arcana.chunks"] and each.attributes["arcana.texts"]
@@ -387,7 +387,7 @@ def test_two_processes_make_contents_from_both_ends_and_none_twice(
             (41, 1, 41)
         ]
         assert generations.counters(session.connection, session.generation).versions == 41
-        while index_slice(session, 20) != Slice():
+        while index_slice(session, 20).pages:
             pass
         assert len(acme.published()) == 41
     acme.sync()
@@ -412,7 +412,7 @@ def test_what_slices_have_not_put_in_place_the_run_does(acme: Harness) -> None:
     placing._again_at = float("inf")
     with acme.session() as session:
         sync.read_pages(session, SyncRequest())
-        while index_slice(session, 100, placing) != Slice():
+        while index_slice(session, 100, placing).pages:
             pass
         deepest = "SELECT max(nlevel(path)) FROM document"
         assert acme.rows(deepest) == [(2,)]

@@ -141,8 +141,8 @@ def followed_in_turns() -> Iterator[None]:
     def end(follower: Follower) -> None:
         session = follower._session
         if session.generation.number % 4 == 0:
-            follower.did += Slice(process_slice(session.connection, session.generation, 3, last_first=True).processed)
-        while (did := turn(follower)) != Slice():
+            process_slice(session.connection, session.generation, 3, last_first=True)
+        while (did := turn(follower)).pages:
             follower.did += did
 
     with pytest.MonkeyPatch.context() as patch:
