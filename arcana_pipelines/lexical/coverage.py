@@ -8,11 +8,11 @@ and a text that answers is told from one that has one of the words many times.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
-from arcana_pipelines.lexical.analysis import LEAST, LEVELS, is_asking, runs_of, term_id, tokens
+from arcana_pipelines.lexical.analysis import LEAST, is_asking, runs_of, term_id, tokens
 from arcana_pipelines.lexical.concepts import Meaning, as_written, meanings
 
 MOST_WORDS = 32  # of a text: those behind them add little to what it asks for
@@ -79,10 +79,10 @@ class Coverage:
                     self._ways_of_term[term].append((len(self._word_of_way), counts / len(terms)))
                 self._word_of_way.append(number)
 
-    def of(self, keys: Iterable[int]) -> float:
-        """How much of what is asked for a text says, 0 to 1; `keys` are those of its terms."""
+    def of(self, terms: Set[int]) -> float:
+        """How much of what is asked for a text with these terms says, 0 to 1."""
         covered: defaultdict[int, float] = defaultdict(float)
-        for term in {key // LEVELS for key in keys} & self._ways_of_term.keys():
+        for term in terms & self._ways_of_term.keys():
             for way, share in self._ways_of_term[term]:
                 covered[way] += share
         best: dict[int, float] = {}

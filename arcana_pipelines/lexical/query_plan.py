@@ -120,10 +120,11 @@ def plan(
         keys.append(key)
     together = [] if len(keys) == len(steps) else _together(of_question[:MOST_TOGETHER], chunks, counts)
     attainable = (K1 + 1) * sum(own[number] for number in question)
-    return Plan(_vector(own), _vector(in_other) if in_other else None, keys, together, attainable, own, in_other)
+    return Plan(vector_of(own), vector_of(in_other) if in_other else None, keys, together, attainable, own, in_other)
 
 
-def _vector(gains: Mapping[int, float]) -> str:
+def vector_of(gains: Mapping[int, float]) -> str:
+    """Numbers by term, as pgvector reads a sparsevec; its indexes begin with 1."""
     return f"{{{','.join(f'{number + 1}:{gain:.6g}' for number, gain in sorted(gains.items()))}}}/{TERMS}"
 
 

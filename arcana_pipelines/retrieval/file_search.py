@@ -229,11 +229,10 @@ class FileSearch(RankedSearch):
         return [chunk for (chunk,) in rows]
 
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
-        rows = self._of_chunks("chunk_id, embedding, passages, terms, weights, keys, language", chunks)
+        rows = self._of_chunks("chunk_id, embedding, passages, terms, weights, language", chunks)
         language = self._asked.language if self._asked else None
         lexical = _lexical([row[3:5] for row in rows], self._plan)
-        held = [np.frombuffer(row[5] or b"", ">i4") for row in rows]
-        covered = self._covered([each[np.isin(each, self._asked_keys)].tolist() for each in held])
+        covered = self._covered([np.frombuffer(row[3] or b"", "<i4").tolist() for row in rows])
         return [
             Scored(
                 chunk,

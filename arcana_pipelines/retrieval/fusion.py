@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
@@ -76,7 +76,10 @@ def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]
 def with_covered(candidates: Sequence[Scored], attainable: float) -> list[Scored]:
     """The candidates, whose scores by words count how much of the question each text says, too."""
     more = OF_COVERED_BY_WORDS * attainable
-    return [replace(each, lexical=each.lexical + more * each.covered) for each in candidates]
+    return [
+        Scored(each.chunk, each.lexical + more * each.covered, each.dense, each.is_same_language, each.covered)
+        for each in candidates
+    ]
 
 
 def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -190,7 +190,7 @@ class RankedSearch(ABC):
         self._named = question.after.named if question.after else ()
         self._plan: query_plan.Plan | None = None
         self._coverage: Coverage | None = None
-        self._asked_keys: list[int] = []
+        self._asked_terms: frozenset[int] = frozenset()
         self._is_gibberish = False
 
     @abstractmethod
@@ -329,11 +329,11 @@ class RankedSearch(ABC):
         if words:
             terms = {term for word in words for way, _ in word.ways for term in way}
             self._coverage = Coverage(words, query_plan.rarity_of(terms, self._serving.vectors, counts))
-            self._asked_keys = [key for term in terms for key in keys_of_term(term) if key in counts]
+            self._asked_terms = frozenset(term for term in terms if any(key in counts for key in keys_of_term(term)))
 
-    def _covered(self, keys: Sequence[Sequence[int]]) -> list[float]:
-        """How much of what the question asks for each text says, by the keys of its terms."""
-        return [self._coverage.of(each) if self._coverage else 0.0 for each in keys]
+    def _covered(self, terms: Sequence[Iterable[int]]) -> list[float]:
+        """How much of what the question asks for each text says, by its terms."""
+        return [self._coverage.of(self._asked_terms.intersection(each)) if self._coverage else 0.0 for each in terms]
 
     def _needs_meaning(self, by_words: int) -> bool:
         """Is it worth looking by meaning for chunks that words did not find?"""
@@ -418,5 +418,8 @@ def _of_parts(
     """The terms of texts, each of which counts a share, where the first has the last word."""
     terms: dict[int, QueryTerm] = {}
     for text, share in reversed(parts):
-        terms |= {number: replace(term, weight=term.weight * share) for number, term in terms_of_text(text).items()}
+        found = terms_of_text(text)
+        if share != 1.0:
+            found = {number: replace(term, weight=term.weight * share) for number, term in found.items()}
+        terms |= found
     return terms

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import struct
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -139,22 +140,22 @@ class SnapshotSearch(RankedSearch):
         if not self._limits:
             return True
         statement = sql.SQL(load_sql("allowed_word")).format(**self._names)
-        return bool(self._rows(statement, {"keys": query_plan.keys_of(query_terms(word))}))
+        return bool(self._rows(statement, {"keys": _array(query_plan.keys_of(query_terms(word)))}))
 
     def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:
         """Those chunks that limits and filters leave: a cursor can be made up."""
         statement = sql.SQL(load_sql("allowed_chunks")).format(**{**self._names, "terms": self._known_terms()})
-        return tuple(row[0] for row in self._rows(statement, {"chunks": list(chunks)})) if chunks else ()
+        return tuple(row[0] for row in self._rows(statement, {"chunks": _array(chunks)})) if chunks else ()
 
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
-        keys = {"keys": query_plan.keys_of(terms)}
+        keys = {"keys": _array(query_plan.keys_of(terms))}
         if self._request.as_of is None:
             return dict(self._rows(load_sql("counts"), keys))
         return dict(self._rows(sql.SQL(load_sql("past_counts")).format(**self._names), keys))
 
     @traced("find by words")
     def _by_words(self, plan: query_plan.Plan) -> list[int]:
-        together = {f"together_{number}": keys for number, keys in enumerate(plan.together)}
+        together = {f"together_{number}": _array(keys) for number, keys in enumerate(plan.together)}
         conjunction = sql.SQL(" AND ").join(
             sql.SQL("keys && {}::int[]").format(sql.Placeholder(key)) for key in together
         )
@@ -162,7 +163,7 @@ class SnapshotSearch(RankedSearch):
         if together:
             condition = sql.SQL("({} OR ({}))").format(condition, conjunction)
         statement = sql.SQL(load_sql("by_words")).format(**self._names, found=condition)
-        return [row[0] for row in self._rows(statement, {"keys": plan.keys, **together})]
+        return [row[0] for row in self._rows(statement, {"keys": _array(plan.keys), **together})]
 
     @traced("find by meaning")
     def _by_meaning(self) -> list[int]:
@@ -225,8 +226,9 @@ class SnapshotSearch(RankedSearch):
     def _scored(self, chunks: Sequence[int]) -> list[Scored]:
         statement = sql.SQL(load_sql("scores")).format(**{**self._names, "terms": self._known_terms()})
         language = self._asked.language if self._asked else None
-        rows = self._rows(statement, {"chunks": list(dict.fromkeys(chunks)), "asked_keys": self._asked_keys})
-        covered = self._covered([row[-1] for row in rows])
+        asked = {"asked_terms": query_plan.vector_of(dict.fromkeys(self._asked_terms, 1.0))}
+        rows = self._rows(statement, {"chunks": _array(dict.fromkeys(chunks)), **asked}, is_binary=True)
+        covered = self._covered([_terms_in(row[-1]) for row in rows])
         return [
             Scored(chunk, lexical, nearness(of_chunk, of_passage, language == spoken), language == spoken, said)
             for (chunk, lexical, of_chunk, of_passage, spoken, _), said in zip(rows, covered, strict=True)
@@ -239,7 +241,7 @@ class SnapshotSearch(RankedSearch):
 
     def _documents_of(self, chunks: Sequence[int]) -> dict[int, str]:
         statement = sql.SQL(load_sql("documents")).format(**self._names)
-        return {chunk: str(document) for chunk, document in self._rows(statement, {"chunks": list(chunks)})}
+        return {chunk: str(document) for chunk, document in self._rows(statement, {"chunks": _array(chunks)})}
 
     @traced("read hits")
     def _rows_of_hits(self, chunks: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -248,7 +250,7 @@ class SnapshotSearch(RankedSearch):
                 sql.SQL(load_sql("hits")).format(**self._names),
                 {
                     **self._parameters,
-                    "chunks": list(chunks),
+                    "chunks": _array(chunks),
                     "neighbours": self._request.neighbours,
                     # They may be none that a limit leaves.
                     "tells_related": not self._left.limited,
@@ -282,17 +284,28 @@ class SnapshotSearch(RankedSearch):
         near: dict[int, dict[int, float]] = {}
         if self._asked is not None and self._model.compares_passages:
             statement = sql.SQL(load_sql("passages")).format(**self._names)
-            for chunk, number, similarity in self._rows(statement, {"chunks": list(chunks)}):
+            for chunk, number, similarity in self._rows(statement, {"chunks": _array(chunks)}):
                 near.setdefault(chunk, {})[number] = similarity
         return near
 
-    def _rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _rows(self, statement: Any, parameters: Mapping[str, Any], is_binary: bool = False) -> list[tuple[Any, ...]]:
         vector, other_vector = (
             (self._plan.vector, self._plan.other_vector) if self._plan else (query_plan.NOTHING, None)
         )
         by_words = {"vector": vector, "other_vector": other_vector}
         given = {**self._parameters, **by_words, "candidates": self._most, **parameters}
-        return self._connection.execute(statement, given).fetchall()
+        return self._connection.execute(statement, given, binary=is_binary).fetchall()
+
+
+def _terms_in(sent: bytes | None) -> Sequence[int]:
+    """The terms of a sparsevec as PostgreSQL sends it: three integers, the second how many there are, and then these
+    (https://github.com/pgvector/pgvector/blob/master/src/sparsevec.c: sparsevec_send)."""
+    return struct.unpack_from(f">{int.from_bytes(sent[4:8])}i", sent, 12) if sent is not None else ()
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """As PostgreSQL reads an array. Of a list psycopg adapts each number by itself, which takes far longer."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _by_key(table: str) -> sql.Composable:

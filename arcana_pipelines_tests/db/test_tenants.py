@@ -93,7 +93,7 @@ def _prepared(connection: Connection, name: str, tenant: Tenant) -> tuple[sql.Co
         "chunks": chunks,
         "vector": vector if of_meaning else terms,
         "other_vector": None,
-        "asked_keys": keys,
+        "asked_terms": terms,
         "embedding": vector,
         "word": "herron",
         "document_id": document,

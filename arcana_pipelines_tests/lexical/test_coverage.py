@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.lexical.analysis import LEVELS, term_id
+from arcana_pipelines.lexical.analysis import term_id
 from arcana_pipelines.lexical.coverage import MOST_WORDS, Coverage, asked_words
 from arcana_pipelines.lexical.weights import chunk_weights
 
@@ -24,7 +24,7 @@ def covered(question: str, *texts: str, rarity: dict[int, float] | None = None) 
     """Of each text, among which all words are equally rare unless something else is said."""
     rarities = defaultdict(lambda: 1.0, rarity or {})
     coverage = Coverage(list(asked_words(question)), rarities)
-    return [coverage.of(each.keys.tolist()) for each in chunk_weights([("", (), text) for text in texts])]
+    return [coverage.of(set(each.terms.tolist())) for each in chunk_weights([("", (), text) for text in texts])]
 
 
 @pytest.mark.parametrize("question", ["Who approves vacations?", "휴가는 누가 승인하나요?"])
@@ -80,4 +80,4 @@ def test_it_is_a_share_whatever_is_asked_and_said(question: str, text: str) -> N
 
 def test_a_text_without_a_term_says_nothing() -> None:
     coverage = Coverage(list(asked_words("vacation")), defaultdict(lambda: 1.0))
-    assert coverage.of([]) == 0 and coverage.of([term_id("~vacat") * LEVELS]) == 1
+    assert coverage.of(set()) == 0 and coverage.of({term_id("~vacat")}) == 1
