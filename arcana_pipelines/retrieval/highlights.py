@@ -101,10 +101,24 @@ class _Marked(dict[str, Sequence[tuple[int, int, bool]]]):
         self._terms = terms
 
     def __missing__(self, piece: str) -> Sequence[tuple[int, int, bool]]:
-        self[piece] = spans = tuple(_spans(piece, self._terms))
+        named = _names_before(piece) if len(piece) <= _LONGEST_CACHED else _names(piece)
+        self[piece] = spans = () if self._terms.isdisjoint(named) else tuple(_spans(piece, self._terms))
         return spans
 
 
+def _names(piece: str) -> tuple[int, ...]:
+    """The numbers of all terms for which something in a piece is marked."""
+    found: list[int] = []
+    for word in _RUN.findall(piece):
+        if not has_cjk(word):
+            found += numbers(word)
+            continue
+        for part in _PART.findall(word):
+            found += [_number_of_mark(mark.name) for mark in marks(part)] if part >= "가" else numbers(part)
+    return tuple(found)
+
+
+_names_before = lru_cache(20_000)(_names)  # most pieces come again in the texts of other answers
 _marked = lru_cache(8)(_Marked)
 
 
