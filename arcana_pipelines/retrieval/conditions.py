@@ -224,6 +224,7 @@ class _Properties:
         self._versions = versions
         self._databases: dict[str, list[str]] = {}
         self._titled: dict[str, list[str]] = {}
+        self._held: dict[tuple[str, bool], Sequence[bool]] = {}
         rows = connection.execute(load_sql("properties"), self._parameters).fetchall()
         for name, is_title, databases in rows:
             (self._titled if is_title else self._databases).setdefault(name, []).extend(databases)
@@ -243,7 +244,10 @@ class _Properties:
         databases, titled = self._databases.get(name), tuple(self._titled.get(name, ()))
         if databases is None and not titled:
             return self._readable(KnownCondition(condition, titled=None, has_values=False), (False,) * 4)
-        holds_number, holds_date, holds_truth, holds_any = self._kinds(name) if databases is not None else (False,) * 4
+        truth = read_checkbox(value)
+        holds_number, holds_date, holds_truth, holds_any = (
+            self._kinds(name, truth is not None) if databases is not None else (False,) * 4
+        )
         kinds: list[str] = []
         if operator == "!=" or (operator == "=" and not value):
             more, kinds = self._of_others(name)
@@ -256,7 +260,7 @@ class _Properties:
             has_values=holds_any or databases is not None,
             number=read_number(value) if holds_number else None,
             span=read_span(value) if holds_date else None,
-            truth=read_checkbox(value) if holds_truth else None,
+            truth=truth if holds_truth else None,
         )
         return self._readable(known, (holds_number, holds_date, holds_truth, holds_any))
 
@@ -343,16 +347,27 @@ class _Properties:
             return f" Dates are written as {_DATE_FORMS}."
         return f" Numbers are written as {_NUMBER_FORMS}." if holds_number else ""
 
-    def _kinds(self, name: str) -> Sequence[bool]:
-        """Whether rows hold, under a name, numbers, dates, check boxes, anything."""
-        rows = self._rows()
-        parts = sql.SQL(", ").join(
-            sql.SQL("EXISTS (SELECT 1 {} AND {})").format(rows, sql.SQL(part))
-            for part in ("q.number IS NOT NULL", "q.starts IS NOT NULL", "q.truth IS NOT NULL", "true")
-        )
-        cursor = self._connection.execute(sql.SQL("SELECT {}").format(parts), {**self._parameters, "name": name})
-        ((number, date, truth, anything),) = cursor.fetchall()
-        return number, date, truth, anything
+    def _kinds(self, name: str, asks_truth: bool = False) -> Sequence[bool]:
+        """Whether rows hold, under a name, numbers, dates, check boxes, anything.
+
+        Of check boxes it is False where nobody asks: there is no index of them, and all values would be read.
+        """
+        if (name, asks_truth) not in self._held:
+            rows = self._rows()
+            parts = sql.SQL(", ").join(
+                sql.SQL("EXISTS (SELECT 1 {} AND {})").format(rows, sql.SQL(part))
+                for part in (
+                    "q.number IS NOT NULL",
+                    "q.starts IS NOT NULL",
+                    "q.truth IS NOT NULL" if asks_truth else "false",
+                    "true",
+                )
+            )
+            given = {**self._parameters, "name": name}
+            (self._held[name, asks_truth],) = self._connection.execute(
+                sql.SQL("SELECT {}").format(parts), given
+            ).fetchall()
+        return self._held[name, asks_truth]
 
     def _rows(self) -> sql.Composable:
         """The values of the property in the parameter `name`, as a FROM with a WHERE."""

@@ -20,6 +20,7 @@ from arcana_pipelines.retrieval.filters import Filters
 
 if TYPE_CHECKING:
     from arcana_pipelines.retrieval.conditions import KnownCondition
+    from arcana_pipelines.retrieval.number_ranges import NumberRange
     from arcana_pipelines.taxonomy.topics import Topic
 
 # A condition on the document of a chunk `t`. Who may not see what is internal is not shown it by the database, either:
@@ -43,7 +44,7 @@ def leaves_files(filters: Filters) -> bool:
 
 def documents_of(
     filters: Filters,
-    conditions: Sequence[KnownCondition] = (),
+    conditions: Sequence[KnownCondition | NumberRange] = (),
     versions_then: sql.Composable | None = None,
     is_below_database: bool = False,
     key: str = "",
@@ -52,7 +53,8 @@ def documents_of(
 ) -> tuple[sql.Composable, dict[str, Any]]:
     """SQL for the ids of the documents, with its parameters besides `workspace_id`. One may be named twice.
 
-    `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them.
+    `below` and `links_to` are ids here, and `conditions` those on `properties` as `known_conditions` gives them, or as
+    `in_ranges` makes of them.
     `is_below_database` says what `below` is the id of: a database is not a document and has no path. `topic` is what
     `filters.topic` means now.
 

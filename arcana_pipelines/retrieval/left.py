@@ -91,6 +91,7 @@ class Left:
         """The documents that filters leave; what they say is noted."""
         # Most searches have no filter, and do without what reads them.
         from arcana_pipelines.retrieval.conditions import known_conditions
+        from arcana_pipelines.retrieval.number_ranges import in_ranges
         from arcana_pipelines.retrieval.places import find_indexed, find_place
         from arcana_pipelines.taxonomy.topics import asked_topic, topic_of_limit
 
@@ -111,4 +112,5 @@ class Left:
         self.notes += notes
         if not is_limit:
             self.topic = topic
-        return documents_of(filters, known, then, is_below_database, key, self.with_files, topic)
+        conditions = known if then is not None else in_ranges(known)
+        return documents_of(filters, conditions, then, is_below_database, key, self.with_files, topic)

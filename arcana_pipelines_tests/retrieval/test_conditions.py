@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from arcana_pipelines.chunking.sizes import ChunkerSettings
@@ -20,7 +21,9 @@ from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval import conditions, filters
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.filtered import documents_of
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
+from arcana_pipelines.retrieval.number_ranges import in_ranges
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.settings import Settings
@@ -178,6 +181,57 @@ def test_amounts_lists_names_and_titles_are_compared_as_what_they_are(
     english: Indexed, condition: str, tasks: set[str]
 ) -> None:
     assert english.titles(condition) == tasks
+
+
+@pytest.mark.parametrize(
+    ("bounds", "tasks"),
+    [
+        (("Cost>=80", "Cost<1200.50"), {WALLS, TILES}),
+        (("Cost<=1200.50", "Cost>80"), {ROOF, TILES}),
+        (("Cost>80", "Cost<100"), set()),
+        (("Cost>100", "Cost<80"), set()),
+        (("Cost>=80", "Cost>=1000", "Cost<1200"), {TILES}),
+        (("Cost>100", "Share<100%"), {ROOF}),
+        (("Due>=2026-03-06", "Due<2026-12-24"), {WALLS}),
+    ],
+)
+def test_two_bounds_leave_what_is_between_them(english: Indexed, bounds: tuple[str, ...], tasks: set[str]) -> None:
+    assert english.titles(*bounds) == tasks
+
+
+@pytest.mark.parametrize(
+    ("bounds", "tasks"),
+    [
+        ((">=4", "<5"), {ROOF, WALLS}),
+        (("<5", ">=4"), {ROOF, WALLS}),
+        ((">4", "<=5"), {WALLS}),
+        ((">7", "<=2"), {WALLS}),
+        ((">=9", "<=9"), {TILES}),
+        ((">9", "<9"), set()),
+    ],
+)
+def test_of_a_list_of_numbers_each_of_two_bounds_may_be_met_by_another_item(
+    english: Indexed, bounds: tuple[str, str], tasks: set[str]
+) -> None:
+    lists = {ROOF: [1, 4], WALLS: [2, 8], TILES: [9]}
+    asked = Filters(properties=[PropertyCondition.parse(f"Scores{bound}") for bound in bounds])
+    of_workspace = {"workspace_id": english.workspace_id}
+    with english.database.connection() as connection, connection.transaction(force_rollback=True):
+        for title, numbers in lists.items():
+            cells = [(0, numbers[0])] if len(numbers) == 1 else [(0, None), *enumerate(numbers, start=1)]
+            for position, number in cells:
+                connection.execute(
+                    "INSERT INTO document_property (workspace_id, document_id, name, position, text, number) "
+                    "SELECT workspace_id, document_id, 'Scores', %s, '', %s FROM source_page "
+                    "WHERE workspace_id = %s AND title = %s",
+                    [position, number, english.workspace_id, title],
+                )
+        known, _ = conditions.known_conditions(connection, english.workspace_id, asked, of_workspace, None)
+        for bounds_asked in (known, in_ranges(known)):
+            documents, parameters = documents_of(asked, bounds_asked)
+            titles = sql.SQL("SELECT title FROM source_page WHERE document_id IN ({})").format(documents)
+            assert {title for (title,) in connection.execute(titles, of_workspace | parameters)} == tasks
+    assert len(in_ranges(known)) == 1
 
 
 def test_korean_amounts_are_compared_in_any_spelling(korean: Indexed) -> None:
