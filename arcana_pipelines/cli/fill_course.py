@@ -16,8 +16,9 @@ from arcana_pipelines.cli.course import duration, rate
 from arcana_pipelines.cli.step_rates import StepRates, assumed, key_of
 from arcana_pipelines.operations.filling import Filling, Step
 
-# The first batches are cut while other processes start and vocabularies are loaded.
-WARM_UP_SECONDS = 2.5
+# The first batches are cut while other processes start and vocabularies are loaded: for these seconds, or, on a machine
+# that is busy, for so many times as long as the first one took. Where nothing better is known they are believed sooner.
+WARM_UP_SECONDS, WARM_UP_SHARE, MOST_WARM_UP_SECONDS = 2.5, 1.5, 15.0
 # What was measured, and what was known before, counts half when so much was measured since: machines get more to do.
 HALF_LIFE_SECONDS = 15.0
 # What is known from before counts as if it had been measured for so long: of this machine, or of any.
@@ -147,22 +148,39 @@ class FillCourse:
         return at - (at - max(self._looked, self._mark)) / (2 * batches)
 
     def learned(self, at: float) -> tuple[str, StepRates] | None:
-        """What a run that ended at a moment has measured, and its key; None where that says nothing of the next."""
+        """What a run that ended at a moment knows of the next, and its key; None where that is nothing.
+
+        What was known before counts as much as what was measured: one run may have had the machine for itself.
+        """
         rates, chunks = self._rates, self._paces[Step.PUBLISHING].chunks
         if rates is None or self._key is None or chunks < LEAST_CHUNKS:
             return None
         self._paces[Step.FINISHING].add(at - self._mark, self._expected(Step.FINISHING, chunks, rates), chunks)
         usual = 1.0 if rates.are_measured else self._pace.seconds / self._pace.expected
-        thousand = {
-            step: rates.thousand[step] * (pace.seconds / pace.expected if pace.chunks >= LEAST_CHUNKS else usual)
+        factors = {
+            step: pace.seconds / pace.expected if pace.chunks >= LEAST_CHUNKS else usual
             for step, pace in self._paces.items()
         }
-        start, (last, cut) = rates.start, self._last_cut
-        if self._paces[Step.CUTTING].chunks >= LEAST_CHUNKS:
-            lost = last - self.began - thousand[Step.CUTTING] * cut / 1000
-            start = lost if 0.1 < lost < WAITED * rates.start else start
+        start = self._lost(rates.thousand[Step.CUTTING] * factors[Step.CUTTING]) / rates.start
+        weight = 0.5 if rates.are_measured else 1.0
         seconds, texts = self._embedding_took
-        return self._key, StepRates(start, thousand, texts / seconds if texts > FEW else rates.texts, are_measured=True)
+        return self._key, StepRates(
+            rates.start * start**weight,
+            {step: rates.thousand[step] * factor**weight for step, factor in factors.items()},
+            texts / seconds if texts > FEW else rates.texts,
+            are_measured=True,
+        )
+
+    def _lost(self, thousand: float) -> float:
+        """Seconds before the first documents were cut and while that was slow; where it was not seen, as before."""
+        assert self._rates is not None
+        (last, cut), known = self._last_cut, self._rates.start
+        if self._first_cut is None or self._paces[Step.CUTTING].chunks < LEAST_CHUNKS:
+            return known
+        if self._first_cut - self.began > WAITED * known:
+            return known
+        lost = last - self.began - thousand * cut / 1000
+        return min(max(lost, known / WAITED), self._warm_from(self._first_cut) - self.began)
 
     def _rates_of(self, now: Sequence[Filling]) -> StepRates:
         """Those of the build that is filled, as known before, or assumed by how many passages its chunks have."""
@@ -204,13 +222,19 @@ class FillCourse:
                 if took < WAITED * usual:
                     self._pace.add(took, usual)
                 return
-            if at - self._first_cut <= WARM_UP_SECONDS:
+            if at <= self._warm_from(self._first_cut):
                 return
         if took <= 0:  # before what was taken for its beginning
             return
         self._pace.add(took, usual)
         for step, chunks in grown.items():
             self._paces[step].add(took * expected[step] / usual, expected[step], chunks)
+
+    def _warm_from(self, first_cut: float) -> float:
+        """From when on documents are cut at the pace of most of them."""
+        share = WARM_UP_SHARE if self._rates is not None and self._rates.are_measured else 0.0
+        warm_up = max(WARM_UP_SECONDS, share * (first_cut - self.began))
+        return first_cut + min(warm_up, MOST_WARM_UP_SECONDS)
 
     def _expected(self, step: Step, chunks: int, rates: StepRates) -> float:
         return rates.seconds(step, chunks, max(map(_there, self._now), default=0))

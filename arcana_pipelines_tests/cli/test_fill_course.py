@@ -239,6 +239,15 @@ def test_time_goes_by_between_looks_and_in_a_step_that_shows_nothing_of_itself()
     assert before is not None and course.left == pytest.approx(before - 1.0)
 
 
+def test_one_run_on_a_busy_machine_does_not_outweigh_what_was_known() -> None:
+    course = FillCourse(2, BEGAN, lambda key: RATES)
+    shown = Shown(course, run(RATES, 6_000, 3, steady(4.0)))
+    learned = course.learned(BEGAN + shown.took)
+    assert learned is not None
+    for step, known in RATES.thousand.items():
+        assert learned[1].thousand[step] == pytest.approx(2 * known, rel=0.15), step
+
+
 def test_a_run_over_a_few_documents_teaches_nothing() -> None:
     course = FillCourse(2, BEGAN, nothing_known)
     shown = Shown(course, run(RATES, 500, 3, steady(1.0)))
