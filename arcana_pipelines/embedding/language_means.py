@@ -65,6 +65,15 @@ def means_of(model: str) -> LanguageMeans | None:
         )
 
 
+def between(one: Vectors, other: Vectors, share: float) -> Vectors:
+    """The mean of two vectors of unit length, of which the other one is this share; at unit length, or 0."""
+    import numpy as np
+
+    mean = (1 - share) * one + share * other
+    length = np.linalg.norm(mean)
+    return mean / length if length > 0 else mean
+
+
 def _without(vectors: Vectors, means: Vectors, languages: tuple[str, ...]) -> tuple[Vectors, list[str]]:
     import numpy as np
 

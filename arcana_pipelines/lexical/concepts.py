@@ -8,12 +8,21 @@ adjectives stand in their dictionary form. A word may stand in several lines.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, query_terms, stem_of_english, tokens
+from arcana_pipelines.lexical.analysis import (
+    LEAST,
+    QueryTerm,
+    is_asking,
+    query_terms,
+    runs_of,
+    stem_of_english,
+    tokens,
+)
 from arcana_pipelines.lexical.korean import only_asks, verb_stem, with_fewer_endings
 
 # What a word of the same meaning counts, of what the word itself does: in the other language, and in the same.
@@ -76,6 +85,24 @@ def in_other_language(text: str) -> dict[int, QueryTerm]:
         asked = query_terms(text.lower())
         terms = {number: asked[number] for number in query_terms(rest) if number in asked} | terms
     return terms
+
+
+def as_in_other_language(text: str) -> str:
+    """The words of a question that say what is asked for, as texts of the other language have them, in their order.
+
+    Names, numbers and whatever English has no meaning here stay as they are; of Korean it is left out. Empty: no word
+    has a meaning here.
+    """
+    known: defaultdict[str, list[str]] = defaultdict(list)
+    for meaning in meanings(text):
+        known[meaning.word] += meaning.other[:_SURE]
+    is_korean = any(word >= "가" for word in known)
+    said = [
+        " ".join(known[run]) if run in known else run
+        for run in runs_of(text)
+        if run in known or not (is_asking(run) or (is_korean and run >= "가"))
+    ]
+    return " ".join(said) if known else ""
 
 
 def translations(text: str) -> list[str]:

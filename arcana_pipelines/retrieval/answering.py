@@ -12,10 +12,11 @@ from pgvector import Vector
 
 from arcana_pipelines.caching.caches import Tenant
 from arcana_pipelines.embedding.catalogue import model_named
-from arcana_pipelines.embedding.language_means import means_of
+from arcana_pipelines.embedding.language_means import between, means_of
 from arcana_pipelines.embedding.protocol import EmbedsQuestions
 from arcana_pipelines.errors import EmbeddingFailed
 from arcana_pipelines.lexical.analysis import query_terms
+from arcana_pipelines.lexical.concepts import as_in_other_language
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval import highlights
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MOST_TERMS = 128
 NEAREST = 3  # hits that are told when none is good enough
+# How much of what a question means is what its words mean in the other language, with a model whose means are known.
+IN_OTHER_LANGUAGE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +142,18 @@ class Answering(ABC):
             if context is None and means is None and isinstance(embedder, EmbedsQuestions):
                 alone = embedder.embed_question(prefix + question.text)
                 return Meaning(Vector(alone.vector).to_text(), alone.vector, tokens=alone.tokens)
-            texts = [question.text] if context is None else [question.text, context.together]
-            embedded = embedder.embed([prefix + text for text in texts])
+            other = as_in_other_language(question.text) if means is not None else ""
+            together = context.together if context is not None else ""
+            embedded = embedder.embed([prefix + text for text in (question.text, other, together) if text])
         except EmbeddingFailed as error:
             log.warning("searching by words only: %s", error)
             return None
         vector, language = embedded.vectors[0], None
         if means is not None:
             vector, language = means.of_question(vector)
+            if other:
+                vector = between(vector, means.of_question(embedded.vectors[1])[0], IN_OTHER_LANGUAGE)
         if context is not None:
-            together = embedded.vectors[1]
-            vector = context.meaning(vector, means.of_question(together)[0] if means is not None else together)
+            all_together = embedded.vectors[-1]
+            vector = context.meaning(vector, means.of_question(all_together)[0] if means is not None else all_together)
         return Meaning(str(Vector(vector).to_text()), vector, language, embedded.tokens)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from arcana_pipelines.embedding.language_means import between
 from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.lexical.analysis import count_cjk, tokens
 from arcana_pipelines.markdown.characters import clean
@@ -64,12 +65,7 @@ class Context:
 
     def meaning(self, alone: Vectors, together: Vectors) -> Vectors:
         """What the question means, of the unit vectors of itself and of all together; at unit length, or 0."""
-        import numpy as np
-
-        share = _MEANING * self.leaning
-        mean = (1 - share) * alone + share * together
-        length = np.linalg.norm(mean)
-        return mean / length if length > 0 else mean
+        return between(alone, together, _MEANING * self.leaning)
 
 
 def context_of(question: str, earlier: Sequence[str]) -> Context | None:

@@ -52,6 +52,20 @@ def test_words_that_ask_or_join_count_as_little_there_when_all_others_are_transl
 
 
 @pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("연차는 며칠까지 이월되나요?", "vacation leave carry over"),
+        ("HR-1200은 배터리 한 번 충전하면?", "hr 1200 battery pack charge charging"),
+        ("Who approves the vacation of Sejin?", "승인 전자결재 휴가 연차 sejin"),
+        ("how do I", ""),
+        ("xqzvkw plmwk", ""),
+    ],
+)
+def test_what_is_asked_for_is_said_as_texts_of_the_other_language_say_it(question: str, words: str) -> None:
+    assert concepts.as_in_other_language(question) == words
+
+
+@pytest.mark.parametrize(
     "question", ["", "xqzvkw plmwk", "뷁쉙 쫼룝", "how do I", "어떻게 하나요", "W-17", "what can we do"]
 )
 def test_words_that_only_ask_and_words_without_a_meaning_stand_for_nothing(question: str) -> None:
