@@ -58,7 +58,7 @@ def assumed(processes: int, dimensions: int, passages: float) -> StepRates:
             Step.EMBEDDING: 0.015 + 0.012 * passages,
             Step.PUBLISHING: 0.07,
             Step.WORDS: 0.04,
-            Step.VECTORS: 0.15 * dimensions / 384,
+            Step.VECTORS: 0.14 + 0.05 * dimensions / 384,
             Step.VERIFYING: 0.055,
             Step.FINISHING: 0.07,
         },
