@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from math import fsum
 from textwrap import dedent
 
 from arcana_pipelines.chunking.headings import Heading
@@ -75,7 +76,8 @@ class FoundText:
         has_headings = any(part.headings for part in parts)
 
         def score(number: int, part: Part) -> float:
-            words = sum(gains[term] for term in terms_in(part.embedded, gains.keys())) / most
+            # Whatever order a set is in: of equals another one would be shown by another process.
+            words = fsum(gains[term] for term in terms_in(part.embedded, gains.keys())) / most
             near = self.near.get(number, 0.0)
             if self.near and has_headings and not part.headings:
                 near -= _INTRODUCTION

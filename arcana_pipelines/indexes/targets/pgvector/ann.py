@@ -127,12 +127,14 @@ def tune(connection: Connection, ann: str, effort: int) -> None:
     if ann == "none":
         connection.execute("SET LOCAL enable_seqscan = on")
         return
+    how = {
+        "hnsw": f"SET LOCAL hnsw.ef_search = {effort}; SET LOCAL hnsw.iterative_scan = strict_order",
+        "ivfflat": f"SET LOCAL ivfflat.probes = {effort}",
+    }
     # Nothing but the approximate index is left: the planner knows no better, and what is measured is what is served.
-    connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
-    if ann == "hnsw":
-        connection.execute(f"SET LOCAL hnsw.ef_search = {effort}; SET LOCAL hnsw.iterative_scan = strict_order")
-    elif ann == "ivfflat":
-        connection.execute(f"SET LOCAL ivfflat.probes = {effort}")
+    connection.execute(
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; " + how[ann]
+    )
 
 
 @contextmanager
