@@ -298,9 +298,9 @@ class SnapshotSearch(RankedSearch):
 
 
 def _terms_in(sent: bytes | None) -> Sequence[int]:
-    """The terms of a sparsevec as PostgreSQL sends it: three integers, the second how many there are, and then these
+    """Terms as they are in what PostgreSQL sends of a sparsevec
     (https://github.com/pgvector/pgvector/blob/master/src/sparsevec.c: sparsevec_send)."""
-    return struct.unpack_from(f">{int.from_bytes(sent[4:8])}i", sent, 12) if sent is not None else ()
+    return struct.unpack(f">{len(sent) // 4}i", sent) if sent is not None else ()
 
 
 def _array(numbers: Iterable[int]) -> str:
