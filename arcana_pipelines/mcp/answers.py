@@ -281,7 +281,9 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         id=str(named),
         title=sizes.cut(hit.title, TITLE_TOKENS),
         url=_address([hit.link, hit.url], named, address_of),
-        text=sizes.cut(hit.text, text_tokens) if passage is None or is_short else _passage(passage, text_tokens),
+        text=sizes.cut(hit.text, text_tokens)
+        if passage is None or is_short
+        else _passages(passage, hit.also, text_tokens),
         workspace=hit.workspace,
         headings=[sizes.cut(shown(heading), NAME_TOKENS) for heading in headings[-3:]],
         file=sizes.cut(where_in_words(hit.file), NOTE_TOKENS) if hit.file else None,
@@ -289,6 +291,13 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         edited=hit.last_edited_at,
         score=round(hit.score, 2),
     )
+
+
+def _passages(passage: Passage, also: Passage | None, most: int) -> str:
+    """A passage in at most so many tokens, and the one that answers nearly as well where that fits, too."""
+    told = _passage(passage, most)
+    both = told if also is None else f"{told}\n…\n{also.text}"
+    return both if sizes.tokens_in_json(both) <= most else told
 
 
 def _passage(passage: Passage, most: int) -> str:

@@ -126,11 +126,15 @@ class Answering(ABC):
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
         text, link = found.texts[hit.document_id, hit.position], hit.link
-        passage = text.best_passage(found.gains)
+        passages = [
+            replace(passage, highlights=highlights.highlights(passage.text, found.marked))
+            for passage in text.best_passages(found.gains)
+        ]
+        passage, also = [*passages, None, None][:2]
         if passage:
             link = link_of(hit.kind, hit.url, passage.heading_path, hit.file, text.below_heading(passage))
-            passage = replace(passage, highlights=highlights.highlights(passage.text, found.marked))
-        return replace(hit, passage=passage, link=link, highlights=highlights.highlights(hit.text, found.marked))
+        marked = highlights.highlights(hit.text, found.marked)
+        return replace(hit, passage=passage, also=also, link=link, highlights=marked)
 
     @traced("embed the question")
     def _embedded(self, question: Question, serving: Serving) -> Meaning | None:

@@ -1,8 +1,8 @@
-"""The part of a found chunk that answers a question best."""
+"""The parts of a found chunk that answer a question best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from math import fsum
@@ -28,6 +28,9 @@ _BEHIND = 0.06
 # What is read along with it (`weight_of`): up to the first whatever stands there; then what fits into the second and is
 # at least so much as good.
 _SHORT, _MOST, _AS_GOOD = 280, 420, 0.35
+# A passage elsewhere in the text is shown, too, where it is at least so much as good, along with less.
+_NEARLY_AS_GOOD = 0.85
+_SHORT_TOO, _MOST_TOO, _AS_GOOD_TOO = 120, 200, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,29 @@ class FoundText:
     kind: str = "page"
     page: str | None = None
 
-    def best_passage(self, gains: Mapping[int, float]) -> Passage | None:
-        """The passage that is nearest and has most of the words, with what explains it; `gains` are what each word of
-        the question counts."""
+    def best_passages(self, gains: Mapping[int, float]) -> list[Passage]:
+        """The passage that is nearest and has most of the words, with what explains it, and another one of the text
+        where that is nearly as good; `gains` are what each word of the question counts.
+
+        By words alone there is one: of few words many passages have all.
+        """
         parts = passages(self.text, self.title, self.headings, is_first=self.is_first)
         if not parts:
-            return None
-        scores = self._scores(parts, gains)
+            return []
+        scores, sections = self._scores(parts, gains), self._sections(parts)
         best = max(range(len(parts)), key=scores.__getitem__)
-        first, last = _with_neighbours(parts, self._sections(parts), scores, best)
+        free = set(range(len(parts)))
+        first, last = _with_neighbours(parts, sections, scores, best, free, (_SHORT, _MOST, _AS_GOOD))
+        found = [self._passage(parts, first, best, last)]
+        free -= set(range(first, last + 1))
+        other = max(free, key=lambda number: (scores[number], -number), default=None)
+        if self.near and other is not None and scores[other] >= _NEARLY_AS_GOOD * scores[best] > 0:
+            sizes = _SHORT_TOO, _MOST_TOO, _AS_GOOD_TOO
+            first, last = _with_neighbours(parts, sections, scores, other, free, sizes)
+            found.append(self._passage(parts, first, other, last))
+        return found
+
+    def _passage(self, parts: Sequence[Part], first: int, best: int, last: int) -> Passage:
         begin = len(shown(self.text[: parts[first].begin]))
         text, core = _told([part.said for part in parts[first : last + 1]], best - first)
         return Passage(
@@ -103,26 +120,32 @@ class FoundText:
 
 
 def _with_neighbours(
-    parts: Sequence[Part], sections: Sequence[int], scores: Sequence[float], best: int
+    parts: Sequence[Part],
+    sections: Sequence[int],
+    scores: Sequence[float],
+    best: int,
+    free: Set[int],
+    sizes: tuple[int, int, float],
 ) -> tuple[int, int]:
-    """The first and the last of the passages under the same headings that are read along with the best one.
+    """The first and the last of the free passages under the same headings that are read along with the best one.
 
     The sentence before the best one often has the subject, and a remark below a table or a list is nearer to a question
     than the row that answers it. So they are taken from both sides, the better one first.
     """
     first = last = best
+    short, most, as_good = sizes
     size = weight_of(parts[best].said)
     while True:
         beside = [(first - 1, 0.0), (last + 1, _BEHIND)]
         near = [
             (scores[number] + more, number)
             for number, more in beside
-            if 0 <= number < len(parts) and sections[number] == sections[best]
+            if number in free and sections[number] == sections[best]
         ]
         fitting = [
             (score, number)
             for score, number in near
-            if size < _SHORT or (size + weight_of(parts[number].said) <= _MOST and score >= _AS_GOOD * scores[best])
+            if size < short or (size + weight_of(parts[number].said) <= most and score >= as_good * scores[best])
         ]
         if not fitting:
             return first, last

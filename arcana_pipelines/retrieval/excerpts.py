@@ -19,6 +19,13 @@ def excerpt(hit: Hit, most: int) -> tuple[str, list[tuple[int, int]]]:
     return _window(hit.passage.text, hit.passage.highlights, most, hit.passage.best)
 
 
+def excerpt_too(hit: Hit, most: int) -> tuple[str, list[tuple[int, int]]]:
+    """The same of the other passage that answers nearly as well; an empty text where there is none."""
+    if hit.also is None:
+        return "", []
+    return _window(hit.also.text, hit.also.highlights, most, hit.also.best)
+
+
 def _window(
     text: str, marked: Sequence[tuple[int, int]], most: int, best: tuple[int, int] | None = None
 ) -> tuple[str, list[tuple[int, int]]]:

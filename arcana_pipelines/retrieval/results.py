@@ -184,6 +184,9 @@ class Hit:
     passage: Passage | None = None
     """The part of `text` that answers best."""
 
+    also: Passage | None = None
+    """Another part of `text` that answers nearly as well, where there is one."""
+
     highlights: list[tuple[int, int]] = field(default_factory=list)
     """Spans (begin, end) of `text` that hold the query's words, in characters; the end is the first one behind."""
 

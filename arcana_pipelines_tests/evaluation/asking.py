@@ -10,6 +10,7 @@ from statistics import fmean
 from uuid import UUID
 
 from arcana_pipelines.cli.commands.search import SHOWN as ON_A_TERMINAL
+from arcana_pipelines.cli.commands.search import SHOWN_TOO as TOO_ON_A_TERMINAL
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.catalogue import dimensions_of
 from arcana_pipelines.evaluation import golden, metrics
@@ -18,7 +19,7 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, sync
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
-from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.excerpts import excerpt, excerpt_too
 from arcana_pipelines.retrieval.fusion import Ranking
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.search_request import SearchRequest
@@ -207,9 +208,9 @@ def pages_of(hit: Hit) -> set[str]:
 
 
 def shows(hit: Hit, answers: Iterable[str]) -> bool:
-    """Whether the passage that a terminal prints of a hit has one of these."""
-    passage, _ = excerpt(hit, ON_A_TERMINAL)
-    return any(golden.holds(passage, answer) for answer in answers)
+    """Whether a passage that a terminal prints of a hit has one of these."""
+    printed = [excerpt(hit, ON_A_TERMINAL)[0], excerpt_too(hit, TOO_ON_A_TERMINAL)[0]]
+    return any(golden.holds(passage, answer) for passage in printed for answer in answers)
 
 
 def _titles(connection: Connection, workspace_id: UUID) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.retrieval.best_passage import FoundText
-from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.excerpts import excerpt, excerpt_too
 from arcana_pipelines.retrieval.results import Hit, Passage
 
 TABLE = "| Group | Days |\n| --- | --- |\n| Rays | 60 |\n| Sea horses, pipefish | 90 |"
@@ -17,7 +18,7 @@ CLOCK = "The clock starts again for the whole tank."
 
 def shown(text: str, near: Mapping[int, float], kind: str = "page", *headings: Heading) -> Passage:
     """Of the chunk; `near` are the similarities of its passages."""
-    passage = FoundText("Robots", text, headings, is_first=False, near=near, kind=kind).best_passage({})
+    passage = FoundText("Robots", text, headings, is_first=False, near=near, kind=kind).best_passages({})[0]
     assert passage is not None
     return passage
 
@@ -66,7 +67,7 @@ def test_what_a_page_says_above_its_headings_has_to_be_clearly_nearer() -> None:
 
 
 def test_without_vectors_it_is_as_good() -> None:
-    found = FoundText("Leave", "All about leave.\n\n## Days\n\nMany.", [], is_first=False).best_passage({})
+    found = FoundText("Leave", "All about leave.\n\n## Days\n\nMany.", [], is_first=False).best_passages({})[0]
     assert found is not None and found.text == "All about leave."
 
 
@@ -90,3 +91,40 @@ def test_a_long_passage_is_cut_around_what_answers_best(most: int) -> None:
     told, spans = excerpt(hit, most)
     assert "- the code is 4711" in told and len(told) <= most + 44
     assert {told[one:other] for one, other in spans} <= {"badge"}
+
+
+class TestAnotherPassageThatIsNearlyAsGood:
+    LEAVE = (
+        "## How many days\n\nEighteen days a year.\n\n## How to ask\n\nIn the portal.\n\n"
+        "## Carry-over\n\nFive days move on."
+    )
+
+    def _found(self, near: dict[int, float]) -> list[Passage]:
+        return FoundText("Leave", self.LEAVE, [], is_first=False, near=near).best_passages({})
+
+    def test_it_is_shown_too_with_its_own_heading(self) -> None:
+        first, other = self._found({0: 0.6, 1: 0.1, 2: 0.55})
+        assert (first.heading_path, first.text) == (["How many days"], "Eighteen days a year.")
+        assert (other.heading_path, other.text) == (["Carry-over"], "Five days move on.")
+        assert self.LEAVE[other.begin : other.end] == other.text
+
+    def test_one_that_is_less_good_is_not(self) -> None:
+        assert len(self._found({0: 0.6, 1: 0.1, 2: 0.5})) == 1
+
+    def test_by_words_alone_there_is_one(self) -> None:
+        assert len(self._found({})) == 1
+
+    def test_what_is_read_along_with_the_first_is_not_shown_twice(self) -> None:
+        text = "\n\n".join(f"{letter * 60}." for letter in "abcdefghij")
+        near = dict.fromkeys(range(10), 0.5)
+        first, other = FoundText("Letters", text, [], is_first=False, near=near).best_passages({})
+        assert first.end <= other.begin or other.end <= first.begin
+
+    def test_a_reader_is_shown_both(self) -> None:
+        first, other = self._found({0: 0.6, 1: 0.1, 2: 0.55})
+        hit = Hit(
+            score=0.5, document_id="d", external_id="e", kind="page", title="Leave", url=None, link=None, path="w.p",
+            heading_path=[], position=0, text=self.LEAVE, version=1, last_edited_at=None, passage=first, also=other,
+        )  # fmt: skip
+        assert excerpt(hit, 400)[0] == "Eighteen days a year." and excerpt_too(hit, 200)[0] == "Five days move on."
+        assert excerpt_too(replace(hit, also=None), 200) == ("", [])

@@ -198,7 +198,7 @@ def test_a_list_is_printed_as_a_list_and_a_long_text_from_a_sentence_on() -> Non
 
 def test_the_passage_of_an_inner_item_stands_below_its_parents_with_the_number_that_it_has() -> None:
     text = "- Release\n  1. look about\n  1. press blue\n  1. report"
-    passage = FoundText("Robots", text, [], is_first=False, near={2: 1.0}).best_passage({})
+    passage = FoundText("Robots", text, [], is_first=False, near={2: 1.0}).best_passages({})[0]
     assert passage is not None
     assert passage.text == "- Release\n  1. look about\n  2. press blue\n  3. report"
     assert text[passage.begin : passage.end] == text
@@ -294,7 +294,7 @@ def test_code_and_text_behind_a_list_stay_as_far_in_as_they_are() -> None:
 
 def test_a_passage_that_begins_with_an_inner_item_shows_that_it_is_one() -> None:
     text = f"1. {'Review ' * 60}\n   - {'graded by two people ' * 14}\n1. Team day"
-    passage = FoundText("Robots", text, [], is_first=True, near={1: 1.0, 2: 0.5}).best_passage({})
+    passage = FoundText("Robots", text, [], is_first=True, near={1: 1.0, 2: 0.5}).best_passages({})[0]
     assert passage is not None and passage.text.startswith("   - graded by") and passage.text.endswith("\n2. Team day")
 
 

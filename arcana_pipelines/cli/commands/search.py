@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -20,7 +20,7 @@ from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
-from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.excerpts import excerpt, excerpt_too
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.hit_files import where_in_words
@@ -32,7 +32,8 @@ from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.several import checked_workspaces, search_workspaces
 from arcana_pipelines.retrieval.workspace_named import workspace_named
 
-SHOWN = 400  # characters of a hit on a terminal
+# Characters of a hit on a terminal, and of its other passage.
+SHOWN, SHOWN_TOO = 400, 200
 
 
 def _time(text: str) -> datetime:
@@ -261,16 +262,24 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
     where = f"{hit.workspace}: " if several else ""
     heading = text(f"{number}. {where}") + text(_place_of(hit), "bold")
     out.print(heading + text(f"  {hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim"))
-    shown, spans = excerpt(hit, SHOWN)
-    passage_text = text(shown)
-    for begin, end in spans:
-        passage_text.stylize("bold yellow", begin, end)
+
+    def marked(shown: str, spans: Sequence[tuple[int, int]]) -> Text:
+        passage = text(shown)
+        for begin, end in spans:
+            passage.stylize("bold yellow", begin, end)
+        return passage
+
     if hit.file:
         out.print(text(f"   {where_in_words(hit.file)}", "dim"))
     for before in hit.before:
         out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
-    for line in passage_lines(out, passage_text):
+    for line in passage_lines(out, marked(*excerpt(hit, SHOWN))):
         out.print(line)
+    if hit.also:
+        elsewhere = hit.also.heading_path if hit.passage and hit.also.heading_path != hit.passage.heading_path else []
+        out.print(text(f"   … {' > '.join(elsewhere)}".rstrip(), "dim"))
+        for line in passage_lines(out, marked(*excerpt_too(hit, SHOWN_TOO))):
+            out.print(line)
     for after in hit.after:
         out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
     if hit.other_chunks:

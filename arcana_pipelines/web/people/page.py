@@ -17,7 +17,7 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.errors import ArcanaError
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
 from arcana_pipelines.keys import keys
-from arcana_pipelines.retrieval.excerpts import excerpt
+from arcana_pipelines.retrieval.excerpts import excerpt, excerpt_too
 from arcana_pipelines.retrieval.filters import KINDS
 from arcana_pipelines.retrieval.results import Hit
 from arcana_pipelines.retrieval.whole_document import find_document, find_versions
@@ -55,7 +55,8 @@ from arcana_pipelines.web.use import SearchLog, use_now
 
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _OF_FEEDBACK = ("request_id", "document_id", "position", "verdict")
-_SHOWN = 700  # characters of a hit
+# Characters of a hit, and of its other passage.
+_SHOWN, _SHOWN_TOO = 700, 350
 # Below this score it is more likely that nothing answers (docs/searching.md). A reranker's scores say nothing of that.
 _DOUBTFUL = 0.5
 # Of the first hit's score: what has less is folded. Of 100 questions of evaluation/ it hid the page of one.
@@ -208,7 +209,8 @@ def _add_search(router: APIRouter, visitors: Visitors, database: Database, searc
                 failure = failure_of(request, error)
         response = visitors.page(
             request, visitor, "search.html", failure.status if failure else 200, asked=asked, places=places,
-            place=place, results=results, failure=failure, excerpt=_excerpt, note_name=note_name,
+            place=place, results=results, failure=failure, excerpt=_excerpt, excerpt_too=_excerpt_too,
+            note_name=note_name,
             kinds=[kind for kind in KINDS if kind != "notes" or (place and place.sees_internal)],
             request_id=request_id(request), likely=likely, less_likely=less_likely, topics=topics, trail=trail,
             is_doubtful=bool(likely) and not asked.after and not is_reranked and likely[0].score < _DOUBTFUL,
@@ -229,6 +231,10 @@ def _by_likelihood(hits: Sequence[Hit], is_first: bool) -> tuple[Sequence[Hit], 
 
 def _excerpt(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
     return excerpt(hit, _SHOWN)
+
+
+def _excerpt_too(hit: Hit) -> tuple[str, list[tuple[int, int]]]:
+    return excerpt_too(hit, _SHOWN_TOO)
 
 
 def _add_document(router: APIRouter, visitors: Visitors, gate: Gate, database: Database) -> None:
