@@ -17,6 +17,17 @@ _MARKER = re.compile(r"( *)((?:[-*+]|\d{1,9}[.)]) +)")
 _BLANKS = re.compile(" *")
 
 
+def heading_lines(out: Console, heading: Text) -> Iterator[Text]:
+    """The lines of what stands above a passage. Only a terminal's are broken."""
+    from rich.text import Text
+
+    broken = list(heading.wrap(out, max(out.width - _LEFT, _NARROWEST))) if out.is_terminal else [heading]
+    for number, part in enumerate(broken):
+        shown = Text(" " * _LEFT if number else "") + part
+        shown.rstrip()
+        yield shown
+
+
 def passage_lines(out: Console, passage: Text) -> Iterator[Text]:
     """The lines, none with blanks behind it. Only a terminal's are broken."""
     from rich.text import Text

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from arcana_pipelines.cli.commands import search as search_command
-from arcana_pipelines.cli.passage_lines import passage_lines
+from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes import builds
@@ -320,3 +320,13 @@ def _hit(text: str, marked: list[tuple[int, int]]) -> Hit:
         score=0.5, document_id="d", external_id="e", kind="page", title="Title", url=None, link=None, path="w.p",
         heading_path=[], position=0, text=text, version=1, last_edited_at=None, highlights=marked, workspace="acme",
     )  # fmt: skip
+
+
+def test_a_heading_is_broken_where_the_terminal_ends_and_nowhere_else() -> None:
+    heading = Text("1. Vacation policy > How many days  0.94  edited 2026-11-29")
+    narrow, pipe = Console(width=40, force_terminal=True), Console(width=40, force_terminal=False)
+    assert [line.plain for line in heading_lines(narrow, heading)] == [
+        "1. Vacation policy > How many days",
+        "   0.94  edited 2026-11-29",
+    ]
+    assert [line.plain for line in heading_lines(pipe, heading)] == [heading.plain]

@@ -15,7 +15,7 @@ from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.links import link_text
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
 from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
-from arcana_pipelines.cli.passage_lines import passage_lines
+from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
@@ -261,7 +261,13 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
     facts += [f"edited {hit.last_edited_at[:10]}"] if hit.last_edited_at else []
     where = f"{hit.workspace}: " if several else ""
     heading = text(f"{number}. {where}") + text(_place_of(hit), "bold")
-    out.print(heading + text(f"  {hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim"))
+    heading += text(f"  {hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim")
+    for line in heading_lines(out, heading):
+        out.print(line)
+
+    def print_neighbour(shown: str) -> None:
+        for line in passage_lines(out, text("… " + " ".join(shown.split())[:SHOWN], "dim")):
+            out.print(line)
 
     def marked(shown: str, spans: Sequence[tuple[int, int]]) -> Text:
         passage = text(shown)
@@ -272,7 +278,7 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
     if hit.file:
         out.print(text(f"   {where_in_words(hit.file)}", "dim"))
     for before in hit.before:
-        out.print(text("   … " + " ".join(before.split())[:SHOWN], "dim"))
+        print_neighbour(before)
     for line in passage_lines(out, marked(*excerpt(hit, SHOWN))):
         out.print(line)
     if hit.also:
@@ -281,7 +287,7 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
         for line in passage_lines(out, marked(*excerpt_too(hit, SHOWN_TOO))):
             out.print(line)
     for after in hit.after:
-        out.print(text("   … " + " ".join(after.split())[:SHOWN], "dim"))
+        print_neighbour(after)
     if hit.other_chunks:
         more = "1 other part" if hit.other_chunks == 1 else f"{hit.other_chunks} other parts"
         out.print(text(f"   {more} of this page found", "dim"))
