@@ -1,4 +1,4 @@
-"""One thread for each matrix product, so that as many texts are embedded at once as there are cores."""
+"""One thread for each matrix product, so that on each core other texts are embedded at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _outside: list[int] = []  # how many threads each library has while nobody is in
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Hold BLAS to one thread a product while any thread of this process is inside, for the time of one text.
+    """Hold BLAS to one thread a product while any thread of this process is inside, for the time of a few texts.
 
     The number is one for the whole process: whoever comes first lowers it, and whoever leaves last puts it back, so
     that others who use numpy in this process have their threads as before.

@@ -1,11 +1,15 @@
-"""The forward pass: a BERT of 12 layers in float32, one text a call, then the mean of its tokens at unit length.
+"""The forward pass: a BERT of 12 layers in float32, then the mean of a text's tokens at unit length.
 
-Wang et al.: Multilingual E5 Text Embeddings: A Technical Report. 2024, https://arxiv.org/abs/2402.05672. With texts
-in batches, padded to the longest, it is slower here, and one text alone has the same vector in any company.
+Wang et al.: Multilingual E5 Text Embeddings: A Technical Report. 2024, https://arxiv.org/abs/2402.05672. Short texts
+are bound by the weights, 85 MB that are read once a call, so the tokens of several lie below each other, without
+padding (padded to the longest it was slower than one by one). Only attention is computed for each text by itself. What
+float32 rounds depends on how many rows there are: a text has the same vector in any company to 1e-6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -55,34 +59,33 @@ class Model:
         self._norm = weights.floats("emb.ln.w").copy(), weights.floats("emb.ln.b").copy()
         self._layers = [self._layer(weights, f"l{number}.") for number in range(weights.layers)]
 
-    def embed(self, text: str) -> tuple[Matrix, int]:
-        """The vector of a text with its prefix, and how many tokens were read: 512 at most, and nothing behind them."""
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a text with its prefix, marks around them: 512 at most, and nothing behind them."""
         first, last = self._marks
-        tokens = [first, *self._tokenizer.tokens(text, self._longest - 2), last]
+        return [first, *self._tokenizer.tokens(text, self._longest - 2), last]
+
+    def embed_together(self, texts: Sequence[Sequence[int]]) -> list[Matrix]:
+        """The vector of each text, given as its `tokens`. Memory and time grow with the tokens of all together."""
+        ends = list(accumulate(map(len, texts)))
+        spans = [slice(end - len(text), end) for text, end in zip(texts, ends, strict=True)]
         with one_thread_each():
-            rows: Matrix = unpacked(self._words[tokens])
-            rows += self._places[: len(tokens)]
+            rows: Matrix = unpacked(self._words[[token for text in texts for token in text]])
+            for text, span in zip(texts, spans, strict=True):
+                rows[span] += self._places[: len(text)]
             rows = _normed(rows, self._norm)
             for layer in self._layers:
-                rows = self._through(rows, layer)
-        mean = rows.mean(0)
-        return mean / np.linalg.norm(mean), len(tokens)
+                rows = self._through(rows, spans, layer)
+        means = [rows[span].mean(0) for span in spans]
+        return [mean / np.linalg.norm(mean) for mean in means]
 
-    def _through(self, rows: Matrix, layer: _Layer) -> Matrix:
+    def _through(self, rows: Matrix, spans: Sequence[slice], layer: _Layer) -> Matrix:
         count = len(rows)
         parts = rows @ layer.attention
         parts += layer.attention_bias
         queries, keys, values = parts.reshape(count, 3, self._heads, self._size).transpose(1, 2, 0, 3)
         seen = np.empty((count, self._heads, self._size), np.float32)
-        together = max(1, _WEIGHTS // count**2)
-        for first in range(0, self._heads, together):
-            heads = slice(first, first + together)
-            weights = queries[heads] @ keys[heads].transpose(0, 2, 1)
-            weights -= weights.max(2, keepdims=True)
-            np.exp(weights, out=weights)
-            found = weights @ values[heads]
-            found /= weights.sum(2, keepdims=True)
-            seen[:, heads] = found.transpose(1, 0, 2)
+        for span in spans:
+            _attend(queries[:, span], keys[:, span], values[:, span], seen[span])
         attended: Matrix = seen.reshape(count, -1) @ layer.attended
         attended += layer.attended_bias
         attended += rows
@@ -117,6 +120,20 @@ class Model:
             floats("fo.b"),
             (floats("oln.w"), floats("oln.b")),
         )
+
+
+def _attend(queries: Matrix, keys: Matrix, values: Matrix, seen: Matrix) -> None:
+    """What each token of one text sees of the text, into `seen`; of shape (heads, tokens, size), there turned."""
+    heads, count, _ = queries.shape
+    together = max(1, _WEIGHTS // count**2)
+    for first in range(0, heads, together):
+        some = slice(first, first + together)
+        weights = queries[some] @ keys[some].transpose(0, 2, 1)
+        weights -= weights.max(2, keepdims=True)
+        np.exp(weights, out=weights)
+        found = weights @ values[some]
+        found /= weights.sum(2, keepdims=True)
+        seen[:, some] = found.transpose(1, 0, 2)
 
 
 def _normed(rows: Matrix, norm: tuple[Matrix, Matrix]) -> Matrix:

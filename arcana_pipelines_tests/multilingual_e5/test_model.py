@@ -1,4 +1,4 @@
-"""The vectors are those of the model, the same on every processor, in every thread and after a fork."""
+"""The vectors are those of the model, the same on every processor, in any company, in every thread and after a fork."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
+from arcana_pipelines.embedding.multilingual import _together
 from arcana_pipelines.embedding.protocol import Embedder
 from arcana_pipelines.embedding.registry import open_embedder
 from arcana_pipelines.multilingual_e5.blas import _libraries, one_thread_each
@@ -68,6 +70,11 @@ def embed_in_a_forked_process() -> None:
 
 
 @pytest.fixture(scope="module")
+def alone() -> np.ndarray:
+    return np.stack([embedder().embed([text]).vectors[0] for text in TEXTS])
+
+
+@pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     return embedder().embed(TEXTS).vectors
 
@@ -90,6 +97,51 @@ def test_of_a_long_text_as_much_is_read_as_the_model_can(vectors: np.ndarray) ->
     embedded = embedder().embed([TEXTS[4], TEXTS[4] + "Nothing of this is read."])
     assert embedded.counts == [512, 512]
     np.testing.assert_array_equal(embedded.vectors[0], embedded.vectors[1])
+
+
+@pytest.mark.parametrize(
+    "company",
+    [
+        range(len(TEXTS)),
+        range(len(TEXTS))[::-1],
+        [0, 0, 0],
+        [7, 1],  # an empty text first
+        [6, 7, 4, 7, 6],  # short ones around one of 512 tokens
+    ],
+)
+def test_a_text_has_the_same_vector_alone_and_in_any_company(alone: np.ndarray, company: Sequence[int]) -> None:
+    embedded = embedder().embed([TEXTS[number] for number in company])
+    np.testing.assert_allclose(embedded.vectors, alone[list(company)], rtol=0, atol=1e-6)
+
+
+def test_it_has_the_same_one_on_however_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["휴가 " * count for count in (0, 1, 3, 120, 30, 2, 60, 1)]
+    alone = [embedder().embed([text]) for text in texts]
+    for cores in (1, 2):
+        monkeypatch.setattr("arcana_pipelines.embedding.multilingual.cores", lambda cores=cores: cores)
+        embedded = embedder().embed(texts)
+        np.testing.assert_allclose(embedded.vectors, [each.vectors[0] for each in alone], rtol=0, atol=1e-6)
+        assert embedded.counts == [each.tokens for each in alone]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "cores", "groups"),
+    [
+        ([17, 13], 2, [[17, 13]]),  # a question, and its words in the other language
+        ([60] * 4, 2, [[60, 60], [60, 60]]),
+        ([20] * 40, 2, [[20] * 10] * 4),
+        ([20] * 40, 1, [[20] * 10] * 4),
+        ([20] * 10, 8, [[20] * 6, [20] * 4]),  # too few for eight
+        ([200] * 3, 2, [[200]] * 3),
+        ([4, 512, 4, 4], 1, [[4], [512], [4, 4]]),
+        ([], 2, []),
+    ],
+)
+def test_texts_go_together_in_their_order_and_each_core_gets_some(
+    tokens: list[int], cores: int, groups: list[list[int]]
+) -> None:
+    found = list(_together([[0] * count for count in tokens], cores))
+    assert [[len(text) for text in group] for group in found] == groups
 
 
 @pytest.mark.slow
