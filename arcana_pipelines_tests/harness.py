@@ -16,6 +16,7 @@ from arcana_pipelines.db.embedded import lease
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.embedding.protocol import OpenEmbedder
 from arcana_pipelines.ledger import generations
+from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.operations.reports import counts_agree, served_counts
 from arcana_pipelines.pipeline.session import Session, workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest, fill, sync
@@ -47,7 +48,8 @@ class Harness(IndexedWorkspace):
         self.server.reset_log()
         with self.session(retention_days) as session:
             report = sync(session, SyncRequest(mode, allow_removals=allow_removals))
-            noted = generations.counters(session.connection, session.generation)
+            generation = Generation(session.workspace.workspace_id, report.generation, Mode(report.mode))
+            noted = generations.counters(session.connection, generation)
             assert noted.listed == report.pages.enumerated, "the ledger lost pages that were listed"
             assert report.pages.is_balanced
             assert counts_agree(served_counts(session.connection, session.workspace.workspace_id))

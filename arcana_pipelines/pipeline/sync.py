@@ -81,12 +81,13 @@ def sync(session: Session, request: SyncRequest) -> SyncReport:
         fetch_files(session)
     make_contents(session)
     cut_chunks(session, request.purpose)
+    generation = session.generation  # the newest, until another run may begin one
     if request.purpose is not Purpose.STAGE:
         embed_chunks(session, request.purpose)
         publish_indexes(session, request.purpose)
         classify(session)
         deliver_to_targets(session)
-    return sync_report(session.connection, session.workspace, session.generation)
+    return sync_report(session.connection, session.workspace, generation)
 
 
 @traced("fill")

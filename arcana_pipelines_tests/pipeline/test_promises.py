@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from arcana_pipelines.ledger import generations
+from arcana_pipelines.pipeline import sync
+from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -294,3 +297,17 @@ class TestOddPages:
                 "WHERE p.external_id = %s AND d.path <@ top.path",
                 pages[level],
             ) == [(105 - level,)]
+
+
+def test_a_sync_tells_of_itself_although_another_one_has_begun(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace is free again while targets are told."""
+    deliver = sync.deliver_to_targets
+
+    def another_begins(session: Session) -> None:
+        deliver(session)
+        with acme.database.connection() as connection:
+            generations.begin(connection, session.workspace.workspace_id, Mode.FULL)
+
+    monkeypatch.setattr(sync, "deliver_to_targets", another_begins)
+    report = acme.sync()
+    assert (report["generation"], report["pages"]["added"]) == (1, len(acme.world.visible_pages()))
