@@ -396,12 +396,24 @@ class Reader:
                 assert rows[0][7:] == (len(pages), len(rows), len(rows)), "the index's counts are not what is there"
             return {page: self._whole(page, chunks) for page, chunks in pages.items()}
 
+    def _known_of(self, page: str) -> list[Any]:
+        """What the database knows of a page, its document and the last runs: what threads did comes only once."""
+        asked = (
+            "SELECT to_jsonb(p) - 'body' - 'properties' FROM source_page p WHERE external_id = %(page)s",
+            "SELECT to_jsonb(d) FROM document d JOIN source_page p USING (document_id) WHERE p.external_id = %(page)s",
+            "SELECT to_jsonb(s) FROM published_document s JOIN source_page p USING (document_id) "
+            "WHERE p.external_id = %(page)s",
+            "SELECT to_jsonb(g) FROM sync_generation g ORDER BY started_at DESC LIMIT 4",
+            "SELECT to_jsonb(l) FROM workspace_lease l",
+        )
+        return [row for each in asked for row in self._connection.execute(each, {"page": page}).fetchall()]
+
     def check(self, before: dict[str, Published]) -> dict[str, Published]:
         """Look, and account for each page that was there before and is not any more."""
         now = self.look()
         visible = set(self._truth._world.visible_pages())
         for page in before.keys() - now.keys():
-            assert page not in visible, f"page {page} can be seen, and left the index"
+            assert page not in visible, f"page {page} can be seen, and left the index: {self._known_of(page)}"
             assert self._truth.may_be_removed(page), f"page {page} left the index before two runs found it gone"
         for page, published in now.items():
             known = self._documents.setdefault(page, published.document_id)
