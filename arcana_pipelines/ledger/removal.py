@@ -134,7 +134,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
         alive: list[tuple[Presence, PageRef]] = []
         for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
-            if is_below_removed(connection, generation, ref, proven):
+            if is_below_trash(connection, generation, ref):
                 _mark_below_trash(connection, generation, ref)
                 proven.append(ref.external_id)
             else:
@@ -154,9 +154,9 @@ def _unseen_containers(
     return [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
 
 
-def is_below_removed(connection: Connection, generation: Generation, ref: PageRef, proven: Sequence[str] = ()) -> bool:
-    """True when a page or database above the page is removed, counted from the parent it has now."""
-    key = {**generation.params, "parent": ref.parent_id, "proven": list(proven)}
+def is_below_trash(connection: Connection, generation: Generation, ref: PageRef) -> bool:
+    """True when a page or database above the page is in the trash, counted from the parent it has now."""
+    key = {**generation.params, "parent": ref.parent_id}
     return bool(scalar(connection, load_sql("removal_ancestors"), key))
 
 
@@ -177,7 +177,7 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
     with connection.transaction():
         for external_id, presence, ref in looks:
             if presence.is_there and ref is not None:
-                if is_below_removed(connection, generation, ref):
+                if is_below_trash(connection, generation, ref):
                     # It left the trash by itself, and something above it is still there: no more looks until that
                     # returns.
                     _mark_below_trash(connection, generation, ref)

@@ -32,7 +32,7 @@ from arcana_pipelines.errors import (
 )
 from arcana_pipelines.ledger import pages
 from arcana_pipelines.ledger.generations import Generation
-from arcana_pipelines.ledger.removal import is_below_removed
+from arcana_pipelines.ledger.removal import is_below_trash
 from arcana_pipelines.sources.protocol import Mode, Presence, Shown, Source
 from arcana_pipelines.workspaces.workspaces import Workspace
 
@@ -226,7 +226,7 @@ def _look(database: Database, source: Source, sweep: Sweep) -> Note:
         if presence is Presence.ALIVE and ref is not None:
             # What lies below a page in the trash says of itself that it is there.
             generation = Generation(sweep.workspace_id, sweep.generation, Mode.INCREMENTAL)
-            is_gone = is_below_removed(connection, generation, ref)
+            is_gone = is_below_trash(connection, generation, ref)
         return _looked(connection, sweep, page, is_gone)
 
     return note

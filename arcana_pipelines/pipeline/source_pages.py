@@ -28,7 +28,7 @@ from arcana_pipelines.ledger import files, generations, inbox, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
-from arcana_pipelines.ledger.removal import is_below_removed, remove_absent, shows_everything
+from arcana_pipelines.ledger.removal import is_below_trash, remove_absent, shows_everything
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
@@ -240,12 +240,12 @@ def _look_at_announced(
 
 
 def _take_up(connection: Connection, generation: Generation, announced: Sequence[tuple[Presence, PageRef]]) -> int:
-    """Record announced pages that are there, except below something that is removed; returns how many."""
+    """Record announced pages that are there, except below something in the trash; returns how many."""
     # Removal may have listed some of them in the meantime.
     new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in announced]))
     looks = [
         (presence, ref) for presence, ref in announced
-        if ref.external_id in new and not is_below_removed(connection, generation, ref)
+        if ref.external_id in new and not is_below_trash(connection, generation, ref)
     ]  # fmt: skip
     return pages.record_looks(connection, generation, looks)
 

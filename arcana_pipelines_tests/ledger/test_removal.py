@@ -331,6 +331,19 @@ class TestUnshared:
         assert report["pages"]["removed"] == 0
         acme.assert_matches_world()
 
+    def test_one_that_is_shared_by_itself_below_a_page_that_is_not_is_kept_too(self, acme: Harness, page: str) -> None:
+        child = acme.world.add_page("Child", parent=page, blocks=[blocks.paragraph("child text")])
+        acme.sync()
+        acme.settle()
+        acme.world.unshare(page)
+        acme.world.share(child)
+        acme.sync(Mode.FULL)
+        assert acme.sync(Mode.FULL)["pages"]["removed"] == 1
+        assert page not in acme.published() and child in acme.published()
+        acme.server.faults.add("POST /v1/search", "short", times=2, keep=1)
+        assert acme.sync(Mode.FULL)["pages"]["removed"] == 0
+        acme.assert_matches_world()
+
 
 class TestErrorsRemoveNothing:
     @pytest.mark.parametrize("kind", ["incomplete", "repeat_cursor"])
