@@ -109,7 +109,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
         [generation.workspace_id],
     )
     # That an interrupted sync saw it there is no proof: it may have been restored since.
-    proven = [external_id for external_id in suspects if external_id in trash]
+    trashed = [external_id for external_id in suspects if external_id in trash]
+    gone: list[str] = []
     looks = [(external_id, *source.confirm(external_id)) for external_id in suspects if external_id not in trash]
     answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
     containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
@@ -123,24 +124,24 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
                     _mark_trashed(connection, generation, external_id)
                 else:
                     _mark_below_trash(connection, generation, ref)
-                proven.append(external_id)
+                trashed.append(external_id)
             elif presence is Presence.GONE or (external_id in hidden and external_id not in archived):
                 misses = _count_miss(connection, generation, external_id)
                 # Also below a trashed page: it may have been moved away from there.
                 if misses >= source.capabilities.absences_needed:
-                    proven.append(external_id)
+                    gone.append(external_id)
         if containers:
             pages.record(connection, generation, containers)
         alive: list[tuple[Presence, PageRef]] = []
         for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
-            if is_below_trash(connection, generation, ref):
+            if is_below_trash(connection, generation, ref, trashed):
                 _mark_below_trash(connection, generation, ref)
-                proven.append(ref.external_id)
+                trashed.append(ref.external_id)
             else:
                 alive.append((presence, ref))
         pages.record_looks(connection, generation, alive)
-    return proven, len(alive) + len(archived)
+    return trashed + gone, len(alive) + len(archived)
 
 
 def _unseen_containers(
@@ -154,9 +155,12 @@ def _unseen_containers(
     return [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
 
 
-def is_below_trash(connection: Connection, generation: Generation, ref: PageRef) -> bool:
-    """True when a page or database above the page is in the trash, counted from the parent it has now."""
-    key = {**generation.params, "parent": ref.parent_id}
+def is_below_trash(connection: Connection, generation: Generation, ref: PageRef, trashed: Sequence[str] = ()) -> bool:
+    """True when a page or database above the page goes with the trash, counted from the parent it has now.
+
+    `trashed` are pages that are about to.
+    """
+    key = {**generation.params, "parent": ref.parent_id, "trashed": list(trashed)}
     return bool(scalar(connection, load_sql("removal_ancestors"), key))
 
 

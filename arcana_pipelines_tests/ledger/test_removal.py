@@ -258,6 +258,19 @@ class TestBelowTheTrash:
         assert acme.sync()["embeddings"]["computed"] == 0
         acme.assert_matches_world()
 
+    def test_what_is_below_a_page_in_a_deleted_block_goes_with_it(self, acme: Harness, page: str) -> None:
+        acme.world.trash_marks_descendants = False
+        (toggle,) = acme.world.append_blocks(page, [blocks.toggle("Inside")])
+        inner = acme.world.add_page("Inner", parent=toggle, blocks=[blocks.paragraph("inner text")])
+        acme.world.add_page("Innermost", parent=inner, blocks=[blocks.paragraph("innermost text")])
+        acme.settle()
+        acme.sync()
+        acme.world.delete_block(toggle)
+        acme.settle()
+        acme.sync(Mode.FULL)
+        acme.sync(Mode.FULL)
+        acme.assert_matches_world()
+
     @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
     def test_the_rows_of_a_trashed_database_go_and_come_back_with_it(self, acme: Harness, mode: Mode) -> None:
         database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
