@@ -18,7 +18,7 @@ from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline.document_content import process_slice
-from arcana_pipelines.pipeline.follower import ALL_IS_READ, Slice
+from arcana_pipelines.pipeline.follower import ALL_IS_READ, LARGEST_SLICE, Slice
 from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
 
@@ -31,8 +31,6 @@ AFTER_SECONDS = 5.0
 LONG_MINUTES = 1 / 6
 UNLIMITED = 3000
 _MOST_SAID = 1 << 16
-# Pages whose contents are made at once when all are read.
-HELPED = 200
 # With our path and not what -m would put before it: a file `json.py` in the directory where somebody syncs is not run.
 _CODE = (
     "import os, sys; sys.path[:] = sys.argv[1:]; from arcana_pipelines.pipeline.follower import main; os._exit(main())"
@@ -102,7 +100,7 @@ class Follower:
         session = self._session
         while session.processes > 1 and self._process is not None and self._process.poll() is None:
             with traces.span("contents of the end") as say:
-                made = process_slice(session.connection, session.generation, HELPED, last_first=True)
+                made = process_slice(session.connection, session.generation, LARGEST_SLICE, last_first=True)
                 say(pages=made.processed)
             if not made.processed:
                 return
