@@ -42,7 +42,9 @@ class Pool:
         self._kept = kept
         self._places = threading.BoundedSemaphore(most)
         self._idle: deque[InterruptibleConnection] = deque()
-        self._lent: set[InterruptibleConnection] = set()
+        # With how often the pool had been closed when each was lent.
+        self._lent: dict[InterruptibleConnection, int] = {}
+        self._closings = 0
 
     @property
     def lent(self) -> int:
@@ -62,17 +64,16 @@ class Pool:
         except BaseException:
             self._places.release()
             raise
-        self._lent.add(connection)
+        self._lent[connection] = self._closings
         return connection
 
     def give_back(self, connection: InterruptibleConnection) -> None:
         """Keep a connection for the next, or close it: one that is left in a transaction, or after `close`."""
-        is_ours = connection in self._lent
-        self._lent.discard(connection)
+        is_current = self._lent.pop(connection) == self._closings
         try:
             is_idle = connection.info.transaction_status is TransactionStatus.IDLE
             connection.given_back_at = time.monotonic()
-            if is_ours and is_idle and len(self._idle) < self._kept:
+            if is_current and is_idle and len(self._idle) < self._kept:
                 self._idle.append(connection)
             else:
                 connection.close()
@@ -80,8 +81,10 @@ class Pool:
             self._places.release()
 
     def close(self) -> None:
-        """Close those that nobody uses; the others are closed when they are given back."""
-        self._lent.clear()
+        """Close those that nobody uses; the others are closed when they are given back. Who takes one later gets a new
+        one.
+        """
+        self._closings += 1
         while (connection := self._next()) is not None:
             connection.close()
 

@@ -145,8 +145,8 @@ class Searcher:
 
         `search("vacation days", k=5)` is short for `search(SearchRequest("vacation days", k=5))`.
 
-        A search that is under way when the server drops the connection is made once more. More searches at once than
-        the pool has connections wait for each other, 30 seconds at most.
+        A search that is under way when the server drops the connection is made once more, over a new one. More
+        searches at once than the pool has connections wait for each other, 30 seconds at most.
 
         Args:
             query: a request; or its query, with its other fields by name.
@@ -170,6 +170,8 @@ class Searcher:
             return self._search(request)
         except _Dropped as dropped:
             log.warning("the connection was dropped in the middle of a search; searching once more: %s", dropped)
+            # A server that restarts ends one session after the other: those that still answer are about to go, too.
+            self._database.pool.close()
         try:
             return self._search(request)
         except _Dropped as dropped:

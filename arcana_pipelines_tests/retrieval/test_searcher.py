@@ -497,6 +497,34 @@ class TestDroppedConnections:
         assert titles(searcher.search("meadow"))[0] == "Meadow"
         assert "searching once more" in caplog.text and "meadow" not in caplog.text.lower()
 
+    def test_it_is_made_over_a_new_connection_since_the_kept_ones_are_about_to_be_dropped_too(
+        self, animals: Harness, searcher: Searcher, while_embedding: Any
+    ) -> None:
+        """A server that restarts ends one session after the other: here all but one only during the second attempt."""
+        kept: list[int] = []
+        is_restarting = threading.Event()
+
+        def drop_one_by_one() -> None:
+            if not is_restarting.is_set():
+                return
+            with animals.database.connect() as own:
+                if kept:
+                    ended = kept
+                else:
+                    ours = "datname = current_database() AND application_name = 'arcana' AND pid <> pg_backend_pid()"
+                    last_used_first = f"SELECT pid FROM pg_stat_activity WHERE {ours} ORDER BY state_change DESC"
+                    first, *rest = (pid for (pid,) in own.execute(last_used_first))
+                    ended = [first]
+                    kept.extend(rest)
+                own.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::int[]) AS pid", [ended])
+
+        while_embedding(drop_one_by_one)
+        with ThreadPoolExecutor(5) as threads:
+            list(threads.map(searcher.search, WORDS))
+        is_restarting.set()
+        assert titles(searcher.search("meadow"))[0] == "Meadow"
+        assert kept
+
     def test_a_server_that_drops_every_connection_is_unreachable(
         self, animals: Harness, searcher: Searcher, while_embedding: Any
     ) -> None:
