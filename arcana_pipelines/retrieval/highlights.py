@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
@@ -17,7 +18,9 @@ from arcana_pipelines.lexical.analysis import (
     term_id,
     tokens,
 )
+from arcana_pipelines.lexical.english_marks import apart
 from arcana_pipelines.lexical.korean_marks import is_counted, marks, names_of
+from arcana_pipelines.retrieval.codes import Code, codes_of
 
 # A word, with what is written inside of it and nobody sees, and accents that stand behind their letter; with the signs
 # that may belong to a name: `C++`, `.NET`, `--flag`.
@@ -30,6 +33,22 @@ _RUN = re.compile(
 _PART = re.compile("[가-힣]+|[^가-힣]+")
 
 
+_ENGLISH = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What of a question is worth marking in texts.
+
+    Attributes:
+        words: the numbers of its words; none where all of them only ask or join others.
+        codes: what is marked as a whole or not at all.
+    """
+
+    words: frozenset[int] = frozenset()
+    codes: tuple[Code, ...] = ()
+
+
 @lru_cache(20_000)
 def _number_of_mark(name: str) -> int:
     """Apart from the terms of texts: those say what is found, this what is marked."""
@@ -37,17 +56,24 @@ def _number_of_mark(name: str) -> int:
 
 
 def terms_of(query: str) -> set[int]:
-    """The numbers of a question's terms that are worth marking; none where all its words only ask or join others."""
-    return {term_id(token.term) for token in tokens(query) if token.weight > LEAST} | set(
-        map(_number_of_mark, names_of(query))
-    )
+    """The numbers of a question's terms that say what is asked for; none where all its words only ask or join."""
+    return {term_id(token.term) for token in tokens(query) if token.weight > LEAST}
 
 
-def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
-    """Spans (begin, end) of a text that hold one of the terms, in order and apart from each other."""
+def marks_of(query: str) -> Marks:
+    """What is marked for a question."""
+    codes, words = codes_of(query)
+    english = {own for word in _ENGLISH.findall(words) if (own := apart(word.lower()))}
+    words = _ENGLISH.sub(lambda found: " " if apart(found[0].lower()) else found[0], words) if english else words
+    return Marks(frozenset(terms_of(words) | set(map(_number_of_mark, (*names_of(words), *english)))), codes)
+
+
+def highlights(text: str, asked: Marks) -> list[tuple[int, int]]:
+    """Spans (begin, end) of a text that hold what is marked, in order and apart from each other."""
     spans: list[tuple[int, int]] = []
-    marked_in = _marked(frozenset(terms))
-    marked = [
+    marked_in = _marked(asked.words)
+    marked = [span for code in asked.codes for span in code.places(text)]
+    marked += [
         (at + begin, at + end)
         for piece in set(text.split())
         if marked_in[piece]
@@ -57,7 +83,7 @@ def highlights(text: str, terms: Set[int]) -> list[tuple[int, int]]:
     ]
     for begin, end in sorted(marked):
         if spans and spans[-1][1] >= begin:
-            spans[-1] = (spans[-1][0], end)
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
         else:
             spans.append((begin, end))
     return spans
@@ -111,11 +137,17 @@ def _names(piece: str) -> tuple[int, ...]:
     found: list[int] = []
     for word in _RUN.findall(piece):
         if not has_cjk(word):
-            found += numbers(word)
+            found += _numbers_of_word(word)
             continue
         for part in _PART.findall(word):
             found += [_number_of_mark(mark.name) for mark in marks(part)] if part >= "가" else numbers(part)
     return tuple(found)
+
+
+def _numbers_of_word(word: str) -> tuple[int, ...]:
+    """By what a word is known again, other forms of it included."""
+    own = apart(word.lower()) if word.isascii() and word.isalpha() else None
+    return (_number_of_mark(own),) if own else numbers(word)
 
 
 _names_before = lru_cache(20_000)(_names)  # most pieces come again in the texts of other answers
@@ -126,7 +158,7 @@ def _spans(piece: str, terms: Set[int]) -> Iterator[tuple[int, int, bool]]:
     for run in _RUN.finditer(piece):
         word = run.group()
         if not has_cjk(word):
-            if not terms.isdisjoint(numbers(word)):
+            if not terms.isdisjoint(_numbers_of_word(word)):
                 yield run.start(), run.end(), False
             continue
         for part in _PART.finditer(word):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from arcana_pipelines.retrieval.fusion import (
     weight_of_meaning,
     with_covered,
 )
-from arcana_pipelines.retrieval.highlights import terms_of
+from arcana_pipelines.retrieval.highlights import Marks, marks_of, terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit, TopicFacet
@@ -117,7 +117,7 @@ class Found:
         before: what had been shown; None where nothing was searched.
         texts: of each hit, by its document and position, the text as it is stored.
         gains: what each term of the question counts in choosing a passage, by its number.
-        marked: the numbers of the terms that are worth marking, those of corrected words among them.
+        marked: what is worth marking, corrected words among them.
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
         least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
@@ -131,7 +131,7 @@ class Found:
     before: Cursor | None = None
     texts: dict[tuple[str, int], FoundText] = field(default_factory=dict)
     gains: Mapping[int, float] = field(default_factory=dict)
-    marked: Set[int] = frozenset()
+    marked: Marks = field(default_factory=Marks)
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     least: float = 0.0
@@ -243,7 +243,8 @@ class RankedSearch(ABC):
         plan = self._plan
         of_question = [text for text, share in self._question.parts if share > LEAST]
         asked = " ".join((*of_question, *corrections.values()))
-        marked = terms_of("\n".join((asked, *concepts.translations(asked))))
+        asked = "\n".join((asked, *concepts.translations(asked)))
+        marked, asked_for = marks_of(asked), terms_of(asked)
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
@@ -265,7 +266,7 @@ class RankedSearch(ABC):
             known: dict[tuple[str, int], int] = {}
             before = list(self._hits([(chunk, 0.0) for chunk in self._shown], {}, {}, {}))
             hits = self._hits([each for each in best if each[0] not in given], others, texts, known)
-            folded = fold(hits, self._question.most, marked, before)
+            folded = fold(hits, self._question.most, asked_for, before)
             if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
                 gains = self._question.on_the_page(plan.all_gains) if plan else {}
                 return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)

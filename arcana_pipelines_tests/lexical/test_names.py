@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arcana_pipelines.lexical import query_plan
 from arcana_pipelines.lexical.analysis import LEVELS, numbers, query_terms, words_of
 from arcana_pipelines.lexical.weights import Weights, chunk_weights
-from arcana_pipelines.retrieval.highlights import highlights, terms_of
+from arcana_pipelines.retrieval.highlights import highlights, marks_of
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ from arcana_pipelines.retrieval.highlights import highlights, terms_of
 def test_a_text_is_found_and_marked(text: str, query: str) -> None:
     (weights,) = chunk_weights([("", (), text)])
     assert set(weights.terms.tolist()) & set(query_terms(query))
-    assert highlights(text, terms_of(query))
+    assert highlights(text, marks_of(query))
 
 
 @pytest.mark.parametrize("hidden", ["\xad", "\u200b", "\u2060"])
 def test_a_word_with_something_unseen_inside_is_marked_whole(hidden: str) -> None:
     text = f"the emp{hidden}loyee left"
-    assert highlights(text, terms_of("employee")) == [(4, 4 + len(f"emp{hidden}loyee"))]
+    assert highlights(text, marks_of("employee")) == [(4, 4 + len(f"emp{hidden}loyee"))]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,16 @@ def test_a_word_with_something_unseen_inside_is_marked_whole(hidden: str) -> Non
 def test_what_is_written_as_it_was_asked_for_comes_first(query: str, best: str, next_best: str) -> None:
     found = [_score(query, text) for text in (best, next_best)]
     assert found[0] > found[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "sibling"),
+    [("TG-23", "TG-21"), ("ERR_4012", "ERR_4013"), ("v2.3.1", "v2.3.0"), ("PM-SOP-07", "PM-SOP-08"),
+     ("A/B-12", "A/B-13"), ("KR-2024-001", "KR-2024-002"), ("ISO 9001:2015", "ISO 14001:2015"), ("제3조", "제4조"),
+     ("2층", "3층")],
+)  # fmt: skip
+def test_the_page_with_the_code_itself_comes_before_those_with_its_siblings(code: str, sibling: str) -> None:
+    assert _score(code, f"the code {code} stands here") > _score(code, f"{sibling} {sibling} {sibling}")
 
 
 @pytest.mark.parametrize("text", ["dQw4w9WgXcQ", "APIs", "FastAPI", "MySQL", "2FA", "HTTP", "Employee"])
@@ -73,9 +83,19 @@ def test_a_name_without_end_takes_no_square_of_time(text: str) -> None:
     assert time.process_time() - started < 2
 
 
+_SIBLINGS = (
+    "TG-31 ERR_4014 v2.3.2 PM-SOP-09 A/B-14 KR-2024-003 ISO 27001:2022 제5조 4층",
+    "TG-40 ERR_4015 v2.3.3 PM-SOP-10 A/B-15 KR-2024-004 ISO 27002:2022 제6조 5층",
+)
+
+
 def _score(query: str, text: str) -> float:
     """What a text scores beside others of the same words."""
-    others = ["Köln koln café cafe Αθήνα αθηνα HR-450 HR450 getUserName user name", *["something else"] * 20]
+    others = [
+        "Köln koln café cafe Αθήνα αθηνα HR-450 HR450 getUserName user name",
+        *_SIBLINGS,
+        *["something else"] * 20,
+    ]
     chunks: list[Weights] = chunk_weights([("", (), each) for each in (text, *others)])
     counts: dict[int, int] = {}
     for chunk in chunks:

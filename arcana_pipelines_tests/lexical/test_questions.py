@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from arcana_pipelines.lexical.analysis import LEVELS, SILENT, numbers, query_terms, term_id, tokens
 from arcana_pipelines.lexical.korean import verb_stem, without_endings
 from arcana_pipelines.lexical.weights import chunk_weights
-from arcana_pipelines.retrieval.highlights import highlights, terms_of
+from arcana_pipelines.retrieval.highlights import highlights, marks_of
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_ending_of_a_word_asks_and_its_beginning_does_not(word: str) -> None
 def test_a_question_of_such_words_alone_looks_for_them(question: str) -> None:
     """And marks none of them: every text has some."""
     assert max(each.weight for each in query_terms(question).values()) == 1
-    assert highlights(question, terms_of(question)) == []
+    assert highlights(question, marks_of(question)) == []
 
 
 @pytest.mark.parametrize("query", ["vacation days Berlin", "xqzvkw plmwk", "연차 이월", "배포 창구", "qwzx 뷁뷁"])
@@ -74,7 +74,7 @@ def test_a_text_with_one_form_of_a_korean_verb_is_found_by_another(forms: str) -
             terms = query_terms(query)
             assert indexed & terms.keys(), (text, query)
             assert term_id("=" + (verb_stem(query) or "")) in weights.terms, (text, query)
-            assert highlights(text, terms_of(query)), (text, query)
+            assert highlights(text, marks_of(query)), (text, query)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from arcana_pipelines.lexical.weights import chunk_weights
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.filters import Filters, PropertyCondition
 from arcana_pipelines.retrieval.fusion import Scored, fuse, weight_of_meaning
-from arcana_pipelines.retrieval.highlights import highlights, terms_of
+from arcana_pipelines.retrieval.highlights import highlights, marks_of
 from arcana_pipelines.retrieval.results import Results
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.protocol import Mode
@@ -402,7 +402,7 @@ class TestFusion:
     ],
 )
 def test_marks_are_where_the_words_are(text: str, query: str, marked: list[str]) -> None:
-    found = [text[begin:end] for begin, end in highlights(text, terms_of(query))]
+    found = [text[begin:end] for begin, end in highlights(text, marks_of(query))]
     assert len(found) == len(marked)
     assert all(want in got for want, got in zip(marked, found, strict=True))
 
