@@ -25,14 +25,14 @@ from arcana_pipelines.cli.output import error_console, is_quiet, printable
 from arcana_pipelines.cli.step_rates import keep, measured
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.net.workers import cores
-from arcana_pipelines.operations.filling import fillings
+from arcana_pipelines.operations.filling import Filling, fillings, followed
 from arcana_pipelines.operations.reports import progress_of
 from arcana_pipelines.workspaces.workspaces import Workspace
 
 REFRESH_SECONDS = 0.5
 # Where no terminal is: a stage that is over before is not told.
 LOG_REFRESH_SECONDS = 5.0
-# Asking costs time at the database; it asks at most this part of the time.
+# Asking costs time at the database; each question is asked at most this part of the time.
 SHARE_OF_TIME = 0.05
 
 # Takes a line and its stage.
@@ -46,11 +46,13 @@ class Watch:
     Attributes:
         look: asks the database at a moment.
         line: what is to be shown at a moment, and the stage that this is of.
+        glance: asks for what takes next to no time, when it is too soon for a look.
         end: hears when a run came to its end.
     """
 
     look: Callable[[Connection, float], None]
     line: Callable[[float], tuple[str, str]]
+    glance: Callable[[Connection, float], None] = lambda connection, at: None
     end: Callable[[float], None] = lambda at: None
 
 
@@ -175,14 +177,17 @@ def _watched(database: Database, watch: Watch, tell: Tell, pause: float) -> Iter
     stop = threading.Event()
 
     def watching() -> None:
-        look_at = 0.0
+        asks = (watch.look, watch.glance)
+        ask_at = dict.fromkeys(asks, 0.0)
         try:
             with database.connect() as connection:
                 while not stop.wait(pause):
                     asked = time.monotonic()
-                    if asked >= look_at:
-                        watch.look(connection, asked)
-                        look_at = asked + (time.monotonic() - asked) / SHARE_OF_TIME
+                    for ask in asks:
+                        if asked >= ask_at[ask]:
+                            ask(connection, asked)
+                            ask_at[ask] = asked + (time.monotonic() - asked) / SHARE_OF_TIME
+                            break
                     tell(*watch.line(time.monotonic()))
         except psycopg.OperationalError:
             return  # the database went away: the run itself says so
@@ -210,13 +215,20 @@ def fill_watch(database: Database, workspace: Workspace, began: float) -> Watch:
     """What is seen of a run that fills new builds."""
     home, processes = database.settings.home, database.settings.worker_processes or cores()
     course = FillCourse(processes, began, lambda key: measured(home, key))
+    known: list[Filling] = []
+
+    def look(connection: Connection, at: float) -> None:
+        nonlocal known
+        known = fillings(connection, workspace.workspace_id)
+        course.look(known, at)
 
     def end(at: float) -> None:
         if (learned := course.learned(at)) is not None:
             keep(home, *learned)
 
     return Watch(
-        lambda connection, at: course.look(fillings(connection, workspace.workspace_id), at),
+        look,
         lambda at: (course.line(at), course.step),
+        lambda connection, at: course.look(followed(connection, workspace.workspace_id, known), at),
         end,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -47,6 +48,7 @@ class Filling:
         served: their chunks.
         has_words: its words are counted and indexed.
         is_verified: it was verified before.
+        number: of the build.
     """
 
     state: str
@@ -62,6 +64,7 @@ class Filling:
     served: int
     has_words: bool
     is_verified: bool
+    number: int = 0
 
     @property
     def step(self) -> Step:
@@ -82,3 +85,44 @@ class Filling:
 def fillings(connection: Connection, workspace_id: UUID) -> list[Filling]:
     """Every build of a workspace that a run fills, those that serve first."""
     return query.rows(connection, Filling, load_sql("filling"), {"workspace_id": workspace_id, "sample": SAMPLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is counted of a build in milliseconds: as `Filling` has it, and whether any passage waits."""
+
+    number: int
+    state: str
+    cut: int
+    chunks: int
+    has_passages: bool
+    documents: int
+    served: int
+    has_words: bool
+    is_verified: bool
+
+
+def followed(connection: Connection, workspace_id: UUID, known: Sequence[Filling]) -> list[Filling]:
+    """The `known` builds as far as they are now by `Counts`; the rest is reckoned, and counted the next time."""
+    before = {build.number: build for build in known}
+    counts = query.rows(connection, Counts, load_sql("filling_counts"), {"workspace_id": workspace_id})
+    return [_reckoned(before[now.number], now) for now in counts if now.number in before]
+
+
+def _reckoned(known: Filling, now: Counts) -> Filling:
+    come = now.cut + now.documents - known.cut - known.documents
+    grown = now.chunks / known.chunks if known.chunks else 0.0
+    return replace(
+        known,
+        state=now.state,
+        uncut=min(known.uncut, max(0, known.uncut - come)),
+        cut=now.cut,
+        chunks=now.chunks,
+        unembedded=round(known.unembedded * grown),
+        passages=max(1, round(known.passages * grown)) if now.has_passages else 0,
+        new_passages=round(known.new_passages * grown) if now.has_passages else 0,
+        documents=now.documents,
+        served=now.served,
+        has_words=now.has_words,
+        is_verified=now.is_verified,
+    )

@@ -11,7 +11,7 @@ from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.operations import filling
-from arcana_pipelines.operations.filling import Filling, Step, fillings
+from arcana_pipelines.operations.filling import Filling, Step, fillings, followed
 from arcana_pipelines.pipeline.purpose import Purpose
 from arcana_pipelines.pipeline.sync import cut_chunks, embed_chunks, publish_indexes
 from arcana_pipelines.testing.notion_server.model import blocks
@@ -38,6 +38,11 @@ def looked_at(harness: Harness) -> list[Filling]:
         return fillings(connection, workspaces.find(connection, harness.slug).workspace_id)
 
 
+def followed_at(harness: Harness, known: list[Filling]) -> list[Filling]:
+    with harness.database.connection() as connection:
+        return followed(connection, workspaces.find(connection, harness.slug).workspace_id, known)
+
+
 def rebuild(harness: Harness, **change: Any) -> None:
     with harness.database.connection() as connection:
         workspace_id = workspaces.find(connection, harness.slug).workspace_id
@@ -62,6 +67,22 @@ def test_a_rebuild_of_what_was_embedded_goes_through_its_steps(handbook: Harness
     assert [build.step for build in looked_at(handbook)] == [Step.FINISHING], (
         "the build that served before is none of them"
     )
+
+
+def test_what_was_counted_once_is_followed_by_what_is_quickly_counted(handbook: Harness) -> None:
+    rebuild(handbook)
+    known = looked_at(handbook)
+    assert followed_at(handbook, known) == known
+    with handbook.session() as session:
+        cut_chunks(session, Purpose.FILL)
+        cut = looked_at(handbook)
+        assert followed_at(handbook, known) == [cut[0], replace(cut[1], passages=1)], "how many is counted at a look"
+        assert followed_at(handbook, cut) == cut
+        embed_chunks(session, Purpose.FILL)
+        assert followed_at(handbook, cut) == looked_at(handbook)
+        publish_indexes(session, Purpose.FILL)
+    assert followed_at(handbook, cut) == looked_at(handbook)
+    assert followed_at(handbook, []) == [], "what begins meanwhile is seen at the next look"
 
 
 def test_what_is_to_be_embedded_is_known_while_documents_are_cut(handbook: Harness) -> None:

@@ -17,7 +17,7 @@ SELECT b.state, b.embedding_model AS model, b.dimensions,
                  WHERE rag_index_build_id = b.rag_index_build_id LIMIT %(sample)s) s) looked_up))::int AS new_passages,
        served.documents, served.chunks AS served,
        to_regclass('chunk_terms_b' || b.rag_index_build_id || '_keys_idx') IS NOT NULL AS has_words,
-       b.verification IS NOT NULL AS is_verified
+       b.verification IS NOT NULL AS is_verified, b.rag_index_build_id AS number
 FROM rag_index_build b
 JOIN rag_indexes i USING (rag_index_id)
 CROSS JOIN LATERAL (
