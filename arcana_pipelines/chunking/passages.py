@@ -49,14 +49,18 @@ class Passage:
         return hashlib.blake2b(self.embedded.encode(), digest_size=16).digest()
 
 
-def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bool) -> list[Passage]:
+def passages(
+    text: str, title: str, headings: Sequence[Heading], *, is_first: bool, page: str | None = None
+) -> list[Passage]:
     """The passages of a chunk in their order; at least one for a text that is not empty.
 
     Args:
         headings: those that are open where the chunk begins.
         is_first: it is the first chunk of its document, which begins with the title.
+        page: all of the document's text, which tells how a list that began in an earlier chunk is counted.
     """
     found: list[Passage] = []
+    markers = {begin: (written, counted) for begin, written, counted in numbers_of(text, is_first, page).markers}
     end = 0
     for block in read_blocks(text):
         begin = text.index(block.text, end)
@@ -68,10 +72,8 @@ def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bo
             continue
         names = tuple(heading.text for heading in headings)
         above = f"{lead(title, names)}\n"
-        # A list at the beginning of a later chunk may go on with one of the chunk before.
-        markers = _counted(block.text, may_go_on=begin == 0 and not is_first) if block.kind == "list" else {}
         for start, stop, embedded, said in _parts(block):
-            written, counted = markers.get(start, ("", ""))
+            written, counted = markers.get(begin + start, ("", ""))
             found.append(
                 Passage(begin + start, begin + stop, names, above + embedded, counted + said.removeprefix(written))
             )
@@ -81,21 +83,64 @@ def passages(text: str, title: str, headings: Sequence[Heading], *, is_first: bo
     return found
 
 
-def with_numbers(text: str) -> str:
-    """A whole document's text in which each item of a numbered list has the number that a reader counts.
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How the items of a text's numbered lists are counted.
 
-    As it is stored, numbers that only count on are all `1. ` (`markdown.layout`).
+    As they are stored, numbers that only count on are all `1. ` (`markdown.layout`).
+
+    Attributes:
+        markers: of each item in their order where it begins, its marker as it is written, and as a reader counts it.
     """
-    told: list[str] = []
+
+    markers: tuple[tuple[int, str, str], ...]
+
+    def put_into(self, text: str) -> str:
+        """The text with the numbers that a reader counts."""
+        told: list[str] = []
+        end = 0
+        for begin, written, counted in self.markers:
+            told += [text[end:begin], counted]
+            end = begin + len(written)
+        return "".join([*told, text[end:]])
+
+    def moved(self, place: int) -> int:
+        """Where a place of the text is in the one with the numbers."""
+        before = [marker for marker in self.markers if marker[0] + len(marker[1]) <= place]
+        return place + sum(len(counted) - len(written) for _, written, counted in before)
+
+
+def numbers_of(text: str, is_first: bool, page: str | None = None) -> Numbers:
+    """The numbers of a chunk's lists. A list at the beginning of a chunk that is not the first one may go on with one
+    of the chunk before: `page`, all of the document's text, tells how; where it does not, those items have none.
+    """
+    found: dict[int, tuple[str, str]] = {}
     end = 0
     for block in read_blocks(text):
+        begin = text.index(block.text, end)
+        end = begin + len(block.text)
         if block.kind != "list":
             continue
-        begin = text.index(block.text, end)
-        for start, (written, counted) in sorted(_counted(block.text, may_go_on=False).items()):
-            told += [text[end : begin + start], counted]
-            end = begin + start + len(written)
-    return "".join([*told, text[end:]])
+        may_go_on = begin == 0 and not is_first
+        counted = _counted(block.text, may_go_on=may_go_on)
+        if may_go_on and counted and page is not None:
+            counted = _counted_on_page(block.text, page) or counted
+        found |= {begin + start: marker for start, marker in counted.items()}
+    return Numbers(tuple((begin, *found[begin]) for begin in sorted(found)))
+
+
+def _counted_on_page(block: str, page: str) -> dict[int, tuple[str, str]]:
+    """As `_counted`, of a part of a list that stands on the page once; empty where it does not."""
+    at = f"\n{page}\n".find(f"\n{block}\n")
+    if at < 0 or page.count(block) > 1:
+        return {}
+    markers = numbers_of(page, is_first=True).markers
+    return {begin - at: (written, counted) for begin, written, counted in markers if at <= begin < at + len(block)}
+
+
+def with_numbers(text: str) -> str:
+    """A whole document's text in which each item of a numbered list has the number that a reader counts."""
+    return numbers_of(text, is_first=True).put_into(text)
 
 
 _Span = tuple[int, int, str, str]  # begin and end in the block, what is embedded, what a reader sees

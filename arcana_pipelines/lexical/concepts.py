@@ -23,6 +23,7 @@ from arcana_pipelines.lexical.analysis import (
     stem_of_english,
     tokens,
 )
+from arcana_pipelines.lexical.english_marks import apart
 from arcana_pipelines.lexical.korean import only_asks, verb_stem, with_fewer_endings
 
 # What a word of the same meaning counts, of what the word itself does: in the other language, and in the same.
@@ -173,7 +174,7 @@ def _parts_of_korean(word: str, concepts: _Concepts) -> Iterator[tuple[str, str]
 def _key(word: str) -> str:
     """What a word of the file, or of a query in English, is known by. A Korean verb: its stem, with 다."""
     if word < "가":
-        return stem_of_english(word)
+        return apart(word) or stem_of_english(word)
     if len(word) == 1 or not word.endswith("다"):
         return word
     return f"{verb_stem(word[:-1] + '려면') or verb_stem(word[:-1] + '으면') or word[:-1]}다"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
+from arcana_pipelines.retrieval.excerpts import marked_as_part
 from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.results import Hit, Passage, Results
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, ServedWorkspace
@@ -281,9 +282,7 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
         id=str(named),
         title=sizes.cut(hit.title, TITLE_TOKENS),
         url=_address([hit.link, hit.url], named, address_of),
-        text=sizes.cut(hit.text, text_tokens)
-        if passage is None or is_short
-        else _passages(passage, hit.also, text_tokens),
+        text=sizes.cut(hit.text, text_tokens) if passage is None or is_short else _passages(hit, passage, text_tokens),
         workspace=hit.workspace,
         headings=[sizes.cut(shown(heading), NAME_TOKENS) for heading in headings[-3:]],
         file=sizes.cut(where_in_words(hit.file), NOTE_TOKENS) if hit.file else None,
@@ -293,19 +292,26 @@ def _found(hit: Hit, text_tokens: int, address_of: AddressOf) -> Found:
     )
 
 
-def _passages(passage: Passage, also: Passage | None, most: int) -> str:
+def _passages(hit: Hit, passage: Passage, most: int) -> str:
     """A passage in at most so many tokens, and the one that answers nearly as well where that fits, too."""
-    told = _passage(passage, most)
-    both = told if also is None else f"{told}\n…\n{also.text}"
+    told = _passage(hit, passage, most)
+    if hit.also is None:
+        return told
+    both = "\n…\n".join((told.removesuffix("\n…"), _whole(hit, hit.also).removeprefix("…\n")))
     return both if sizes.tokens_in_json(both) <= most else told
 
 
-def _passage(passage: Passage, most: int) -> str:
+def _passage(hit: Hit, passage: Passage, most: int) -> str:
     """A passage in at most so many tokens: what answers best, and of what stands around it what fits."""
     begin, end = passage.best
     if begin and sizes.tokens_in_json(f"{passage.text[:end]} …") > most:
         return sizes.cut(f"… {passage.text[begin:]}", most)
-    return sizes.cut(passage.text, most)
+    return sizes.cut(_whole(hit, passage), most)
+
+
+def _whole(hit: Hit, passage: Passage) -> str:
+    before, behind = marked_as_part(hit, passage)
+    return f"{before}{passage.text}{behind}"
 
 
 def _address(known: Sequence[str | None], named: Named, address_of: AddressOf) -> str:

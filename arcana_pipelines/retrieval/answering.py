@@ -11,6 +11,7 @@ from uuid import UUID
 from pgvector import Vector
 
 from arcana_pipelines.caching.caches import Tenant
+from arcana_pipelines.chunking.passages import numbers_of
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import between, means_of
 from arcana_pipelines.embedding.protocol import EmbedsQuestions
@@ -126,15 +127,24 @@ class Answering(ABC):
     def _read(self, hit: Hit, found: Found) -> Hit:
         """The hit with what a reader looks at first."""
         text, link = found.texts[hit.document_id, hit.position], hit.link
-        passages = [
-            replace(passage, highlights=highlights.highlights(passage.text, found.marked))
-            for passage in text.best_passages(found.gains)
-        ]
-        passage, also = [*passages, None, None][:2]
-        if passage:
-            link = link_of(hit.kind, hit.url, passage.heading_path, hit.file, text.below_heading(passage))
-        marked = highlights.highlights(hit.text, found.marked)
-        return replace(hit, passage=passage, also=also, link=link, highlights=marked)
+        told, moved = text.numbered()
+        passages = text.best_passages(found.gains)
+        if passages:
+            link = link_of(hit.kind, hit.url, passages[0].heading_path, hit.file, text.below_heading(passages[0]))
+        shown = [
+            replace(
+                passage, begin=moved(passage.begin), end=moved(passage.end),
+                highlights=highlights.highlights(passage.text, found.marked),
+            )
+            for passage in passages
+        ]  # fmt: skip
+        passage, also = [*shown, None, None][:2]
+        first = hit.position - len(hit.before)
+        return replace(
+            hit, passage=passage, also=also, link=link, text=told, highlights=highlights.highlights(told, found.marked),
+            before=[numbers_of(text, first + at == 0).put_into(text) for at, text in enumerate(hit.before)],
+            after=[numbers_of(text, is_first=False).put_into(text) for text in hit.after],
+        )  # fmt: skip
 
     @traced("embed the question")
     def _embedded(self, question: Question, serving: Serving) -> Meaning | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from math import fsum
@@ -10,7 +11,7 @@ from textwrap import dedent
 
 from arcana_pipelines.chunking.headings import Heading
 from arcana_pipelines.chunking.passages import Passage as Part
-from arcana_pipelines.chunking.passages import passages, weight_of
+from arcana_pipelines.chunking.passages import numbers_of, passages, weight_of
 from arcana_pipelines.documents.messages import BY_AGENT
 from arcana_pipelines.retrieval.highlights import terms_in
 from arcana_pipelines.retrieval.results import Passage
@@ -31,6 +32,10 @@ _SHORT, _MOST, _AS_GOOD = 280, 420, 0.35
 # A passage elsewhere in the text is shown, too, where it is at least so much as good, along with less.
 _NEARLY_AS_GOOD = 0.85
 _SHORT_TOO, _MOST_TOO, _AS_GOOD_TOO = 120, 200, 0.5
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
+# A line that a block begins behind or ends before, beside a blank one: below a table's header, and around code.
+_EDGE = re.compile(r" *(?:`{3,}|~{3,}).*|\|[ |:-]+\|\s*|\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class FoundText:
 
         By words alone there is one: of few words many passages have all.
         """
-        parts = passages(self.text, self.title, self.headings, is_first=self.is_first)
+        parts = passages(self.text, self.title, self.headings, is_first=self.is_first, page=self.page)
         if not parts:
             return []
         scores, sections = self._scores(parts, gains), self._sections(parts)
@@ -86,7 +91,37 @@ class FoundText:
             [shown(heading) for heading in parts[best].headings],
             text,
             core,
+            begins_inside=self._goes_on(parts, first - 1),
+            ends_inside=self._goes_on(parts, last),
         )
+
+    def _goes_on(self, parts: Sequence[Part], number: int) -> bool:
+        """Whether a block goes on behind the passage of this number; -1: what was before the chunk."""
+        if number < 0:
+            return not self.is_first and self._is_inside(parts[0], at_its_end=False)
+        if number == len(parts) - 1:
+            return self._is_inside(parts[-1], at_its_end=True)
+        return not _BLANK_LINE.search(self.text, parts[number].end, parts[number + 1].begin)
+
+    def _is_inside(self, part: Part, at_its_end: bool) -> bool:
+        """Whether more of the part's block stands on the page beyond the chunk; False where that cannot be said."""
+        said = self.text[part.begin : part.end]
+        if said.startswith("```") and said.count("\n") > 1:  # each chunk has the fences
+            said = said.split("\n", 1)[1].rsplit("\n", 1)[0]
+        if self.page is None or self.page.count(said) != 1:
+            return False
+        before, _, behind = self.page.partition(said)
+        if at_its_end:
+            rest, _, behind = behind.partition("\n")
+            return bool(rest.strip()) or _EDGE.fullmatch(behind.partition("\n")[0]) is None
+        before, _, rest = before.rpartition("\n")
+        return bool(rest.strip()) or _EDGE.fullmatch(before.rpartition("\n")[2]) is None
+
+    def numbered(self) -> tuple[str, Callable[[int], int]]:
+        """The text as it is shown, with the numbers of its lists, and where a place of it without them is."""
+        text = shown(self.text)
+        numbers = numbers_of(text, self.is_first, self.page)
+        return numbers.put_into(text), numbers.moved
 
     def _scores(self, parts: Sequence[Part], gains: Mapping[int, float]) -> list[float]:
         most = sum(gains.values()) or 1.0

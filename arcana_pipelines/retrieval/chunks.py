@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import ConfigDict
 
+from arcana_pipelines.chunking.passages import numbers_of
 from arcana_pipelines.db.engine import Connection, snapshot
 from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.errors import UnknownDocument
@@ -48,6 +49,7 @@ class ServedChunk:
     """The address that leads to the last of them where the browser can."""
 
     text: str
+    """Markdown. Items of numbered lists have their numbers, and `-` where the list may have begun before the chunk."""
 
     tokens: int
     """Of the text, as the index's model counts them."""
@@ -123,13 +125,14 @@ def find_chunk(
 
 
 def passages_of(connection: Connection, workspace_id: UUID, document_id: str, index: str = DEFAULT_INDEX) -> list[str]:
-    """The texts of a document's chunks in the version that the index serves, in their order.
+    """The texts of a document's chunks in the version that the index serves, in their order, numbered as its text.
 
     Raises:
         WrongUse: the workspace has no such index that serves.
     """
     build = find_serving(connection, workspace_id, index, None, None).build
-    return [row["text"] for row in _rows(connection, workspace_id, build, UUID(document_id), 0, _LAST)]
+    texts = [row["text"] for row in _rows(connection, workspace_id, build, UUID(document_id), 0, _LAST)]
+    return [numbers_of(text, at == 0).put_into(text) for at, text in enumerate(texts)]
 
 
 def _chunks(
@@ -155,7 +158,7 @@ def _shown(row: Mapping[str, Any], document: ServedDocument) -> ServedChunk:
         position=row["position"],
         heading_path=headings,
         link=link_to(document.kind, document.url, headings),
-        text=shown(row["text"]),
+        text=shown(numbers_of(row["text"], row["position"] == 0).put_into(row["text"])),
         tokens=row["tokens"],
         place=shown_place(row["place"]),
     )

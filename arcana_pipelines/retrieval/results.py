@@ -127,6 +127,12 @@ class Passage:
     best: tuple[int, int]
     """The span (begin, end) of this `text` that answers best; what stands around it explains it."""
 
+    begins_inside: bool = False
+    """The list, table, paragraph or code that it begins in begins earlier: whoever shows it says so, by `…`."""
+
+    ends_inside: bool = False
+    """The one that it ends in goes on behind it."""
+
     highlights: list[tuple[int, int]] = field(default_factory=list)
     """Spans (begin, end) of this `text` that hold the query's words."""
 
@@ -171,6 +177,8 @@ class Hit:
     """The chunk's number in its document, in the order of the text."""
 
     text: str
+    """Markdown. Items of numbered lists have their numbers, and `-` where nothing tells how they are counted: of a page
+    of more than 20,000 characters, where the list may have begun in an earlier chunk."""
 
     version: int
     """The version of the document that the text is of, from 1."""
@@ -191,7 +199,8 @@ class Hit:
     """Spans (begin, end) of `text` that hold the query's words, in characters; the end is the first one behind."""
 
     before: list[str] = field(default_factory=list)
-    """The texts of the neighbouring chunks before, in the order of the document, when asked for."""
+    """The texts of the neighbouring chunks before, in the order of the document, when asked for. Numbered as `text`,
+    but for lists that may have begun in an earlier chunk."""
 
     after: list[str] = field(default_factory=list)
     """Those behind, likewise."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.chunking.chunker import chunk_document
 from arcana_pipelines.chunking.headings import Heading
-from arcana_pipelines.chunking.passages import Passage, passages, with_numbers
+from arcana_pipelines.chunking.passages import Passage, numbers_of, passages, with_numbers
 from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.chunking.tokens import vocabulary
 
@@ -79,6 +79,25 @@ def test_a_whole_document_has_its_numbers_and_all_else_as_it_is_stored() -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("page", "text", "told"),
+    [
+        ("Do:\n\n1. look\n1. ring\n1. wait\n1. go\n\nDone.", "1. wait\n1. go\n\nDone.", "3. wait\n4. go\n\nDone."),
+        ("1. 켠다\n1. 연다\n  1. 왼쪽\n  1. 오른쪽\n1. 끈다", "  1. 오른쪽\n1. 끈다", "  2. 오른쪽\n3. 끈다"),
+        ("1. one\n" * 11 + "1. last", "1. one\n1. last", "11. one\n12. last"),
+        ("1. one\n" * 11 + "1. last", "1. one\n1. one", "- one\n- one"),  # which of the eleven they are
+        ("1. look\n1. ring\n1. wait", "1. other\n1. wait", "- other\n- wait"),
+    ],
+)
+def test_a_list_that_began_in_an_earlier_chunk_is_counted_as_the_page_has_it_where_that_is_known(
+    page: str, text: str, told: str
+) -> None:
+    assert numbers_of(text, is_first=False, page=page).put_into(text) == told
+    said = [each.said for each in passages(text, "Doors", (), is_first=False, page=page)]
+    assert said == [line for line in told.split("\n") if line]
+    assert found(text)[0].embedded == passages(text, "Doors", (), is_first=False, page=page)[0].embedded
+
+
 def test_each_passage_knows_the_headings_that_it_stands_under() -> None:
     text = "Before.\n\n### Front\n\nA.\n\n## Windows\n\nB.\n\n### Cellar\n\nC."
     headings = [each.headings for each in found(text, Heading(2, "Doors inside"), Heading(3, "Kitchen"))]
@@ -141,3 +160,15 @@ def test_passages_lie_in_order_in_the_text_and_each_says_something(lines: list[s
         assert end <= each.begin <= each.end <= len(text)
         assert each.embedded.strip()
         end = each.end
+
+
+@given(LINES, st.booleans())
+def test_a_place_in_a_text_is_known_in_the_one_with_numbers(lines: list[str], is_first: bool) -> None:
+    text = "\n".join([*lines, "1. x"] * 12)
+    numbers = numbers_of(text, is_first)
+    told = numbers.put_into(text)
+    for begin, written, counted in numbers.markers:
+        assert told[numbers.moved(begin) :].startswith(counted)
+        behind = begin + len(written)
+        assert told[numbers.moved(behind) :][:3] == text[behind:][:3] or "\n" in text[behind:][:3]
+    assert numbers.moved(len(text)) == len(told)

@@ -93,6 +93,78 @@ def test_a_long_passage_is_cut_around_what_answers_best(most: int) -> None:
     assert {told[one:other] for one, other in spans} <= {"badge"}
 
 
+def hit_of(text: str, passages: list[Passage]) -> Hit:
+    passage, also = [*passages, None, None][:2]
+    return Hit(
+        score=0.5, document_id="d", external_id="e", kind="page", title="Title", url=None, link=None, path="w.p",
+        heading_path=[], position=0, text=text, version=1, last_edited_at=None, passage=passage, also=also,
+    )  # fmt: skip
+
+
+LONG = "says a lot " * 26
+STEPS = "\n".join(f"1. {step} {LONG}".rstrip() for step in ("Look", "Ring", "Wait", "Go"))
+ROWS = "\n".join(f"| {step} | {LONG}|" for step in ("Look", "Ring", "Wait", "Go"))
+TABLE_OF_STEPS = f"| Step | How |\n| --- | --- |\n{ROWS}"
+SENTENCES = " ".join(f"{step} {LONG}".rstrip() + "." for step in ("Look", "Ring", "Wait", "Go"))
+SATZ = " ".join(f"{step} {'한참을 이야기한다 ' * 14}".rstrip() + "." for step in "가나다라")
+
+
+class TestWhatIsLeftOut:
+    """`…` stands where a list, a table or a paragraph begins before what is shown of it, or goes on behind it."""
+
+    @pytest.mark.parametrize("text", [STEPS, TABLE_OF_STEPS, SENTENCES, SATZ])
+    @pytest.mark.parametrize(
+        ("best", "begins", "ends"),
+        [(0, False, True), (1, True, True), (3, True, False)],
+        ids=["first", "middle", "last"],
+    )
+    def test_it_is_told_and_shown(self, text: str, best: int, begins: bool, ends: bool) -> None:
+        for above, below in (("", ""), ("Before.\n\n", "\n\nBehind.")):
+            whole = f"## Heading\n\n{above}{text}{below}"
+            number = best + bool(above)
+            found = FoundText("Title", whole, [], is_first=True, near={number: 0.5}).best_passages({})
+            assert (found[0].begins_inside, found[0].ends_inside) == (begins, ends)
+            told, _ = excerpt(hit_of(whole, found), 700)
+            assert (told.startswith("…"), told.endswith("…")) == (begins, ends)
+            is_line = text not in (SENTENCES, SATZ)
+            assert (told.startswith("…\n"), told.endswith("\n…")) == (begins and is_line, ends and is_line)
+
+    @pytest.mark.parametrize("text", [STEPS, TABLE_OF_STEPS])
+    def test_a_chunk_that_begins_or_ends_in_the_middle_is_one_too(self, text: str) -> None:
+        page = f"Before.\n\n{text}\n\nBehind."
+        lines = text.split("\n")
+        header = lines[:2] if text.startswith("|") else []
+        for first, last, begins, ends in ((-4, -2, False, True), (-3, -1, True, True), (-2, None, True, False)):
+            chunk = "\n".join([*header, *lines[first:last]])
+            found = FoundText("Title", chunk, [], is_first=False, near={0: 0.5, 1: 0.49}, page=page).best_passages({})
+            told = [excerpt(hit_of(chunk, found[:1]), 2000)[0], *(excerpt(hit_of(chunk, found[1:]), 2000)[0],)]
+            assert told[0].startswith("…\n") == begins
+            assert told[-1].endswith("\n…") == ends
+
+    def test_paragraphs_rows_and_items_that_are_shown_whole_have_none(self) -> None:
+        text = f"One.\n\n- first\n- second\n\n{TABLE}\n\nTwo."
+        for number in range(6):
+            (passage,) = FoundText("Title", text, [], is_first=False, near={number: 0.5}, page=text).best_passages({})
+            assert not (passage.begins_inside or passage.ends_inside)
+
+    def test_what_is_cut_for_a_reader_is_marked_between_lines(self) -> None:
+        items = [f"- the gate {number} {'is white ' * 5}".rstrip() for number in range(9)]
+        text = "\n".join(items)
+        begin = text.index(items[4])
+        passage = Passage(0, len(text), [], text, (begin, begin + len(items[4])))
+        told, _ = excerpt(hit_of(text, [passage]), 100)
+        assert told == f"…\n{items[4]}\n{items[5]}\n…"
+
+    def test_between_two_passages_under_one_heading_it_stands_once(self) -> None:
+        rows = "\n".join(f"- {letter * 60}." for letter in "abcdefghij")
+        near = dict.fromkeys(range(10), 0.0) | {3: 0.5, 9: 0.48}
+        found = FoundText("Letters", rows, [], is_first=True, near=near).best_passages({})
+        hit = hit_of(rows, found)
+        assert found[0].begins_inside and found[0].ends_inside and found[1].begins_inside
+        assert excerpt(hit, 400)[0].startswith("…\n") and not excerpt(hit, 400)[0].endswith("…")
+        assert not excerpt_too(hit, 400)[0].startswith("…")
+
+
 class TestAnotherPassageThatIsNearlyAsGood:
     LEAVE = (
         "## How many days\n\nEighteen days a year.\n\n## How to ask\n\nIn the portal.\n\n"

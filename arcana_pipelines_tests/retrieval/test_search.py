@@ -106,6 +106,19 @@ def pages(results: Results) -> list[str]:
     return list(dict.fromkeys(hit.external_id for hit in results.hits))
 
 
+def test_steps_have_their_numbers_for_people_and_for_models(acme: Harness) -> None:
+    steps = [f"{number}번째로 밸브를 잠그고 압력을 기록합니다" for number in range(1, 61)]
+    acme.world.add_page("밸브 점검", blocks=[blocks.numbered(step) for step in steps])
+    acme.sync()
+    found = search(acme, "31번째로 밸브를 잠그고", neighbours=1).hits[0]
+    assert found.position > 0 and found.passage is not None
+    for text in (found.text, found.passage.text, found.text[found.passage.begin : found.passage.end]):
+        assert "31. 31번째로" in text
+        assert all(line.partition(". ")[2].startswith(line.partition(".")[0]) for line in text.split("\n") if line)
+    assert "31번째로" in {found.text[begin:end] for begin, end in found.highlights}
+    assert (found.before or found.after)[0][:2] in ("1.", "- "), "which number it begins with is not known there"
+
+
 class TestWords:
     @pytest.mark.parametrize(
         ("query", "page"),
