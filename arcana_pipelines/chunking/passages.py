@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 
 from arcana_pipelines.chunking.blocks import Block, Part, is_item, read_blocks, sentences
 from arcana_pipelines.chunking.headings import Heading, below, heading_of, lead
@@ -162,10 +162,27 @@ def _rows(table: str) -> Iterator[_Span]:
     """Each row with the names of its columns; the first two lines of a table are its header."""
     (header, *_), (_, *_), *rows = _lines(table)
     names = _cells(table[header:].partition("\n")[0])
+    is_form = _is_form(names)
     for begin, end in rows:
-        cells = zip(names, _cells(table[begin:end]), strict=False)
-        told = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
-        yield begin, end, ", ".join(told), " | ".join(told)
+        cells = _cells(table[begin:end])
+        told = [f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell]
+        yield begin, end, ", ".join(told), " | ".join(_filled_in(cells) if is_form else told)
+
+
+def _is_form(names: Sequence[str]) -> bool:
+    """Whether a table is a form whose first row is none of names: labels with room behind each, or with a colon."""
+    labels, values = names[::2], names[1::2]
+    return (
+        len(labels) == len(values) > 0
+        and all(labels)
+        and (not any(values) or all(label.endswith((":", "：")) for label in labels))
+    )
+
+
+def _filled_in(cells: Sequence[str]) -> list[str]:
+    """What a row of a form says: each label with what is written behind it."""
+    pairs = zip_longest(cells[::2], cells[1::2], fillvalue="")
+    return [": ".join(filter(None, (label.rstrip(" :："), value))) for label, value in pairs if label or value]
 
 
 def _cells(row: str) -> list[str]:

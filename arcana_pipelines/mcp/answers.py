@@ -16,6 +16,7 @@ from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.ids import Named
 from arcana_pipelines.retrieval.excerpts import marked_as_part
 from arcana_pipelines.retrieval.hit_files import where_in_words
+from arcana_pipelines.retrieval.relevance import WHY_UNJUDGED
 from arcana_pipelines.retrieval.results import Hit, Passage, Results
 from arcana_pipelines.retrieval.served import RelatedDocument, ServedDocument, ServedWorkspace
 from arcana_pipelines.retrieval.shown import shown
@@ -141,6 +142,7 @@ class WorkspacesAnswer(BaseModel):
 def search_answer(results: Results, address_of: AddressOf) -> SearchAnswer:
     """At most ten hits in at most `sizes.SEARCH_TOKENS`: texts are cut, and then the last hits left out."""
     notes = [*results.notes, *(f"{slug} was not searched: {why}" for slug, why in results.not_searched.items())]
+    notes += [WHY_UNJUDGED[results.unjudged]] if results.unjudged and results.hits else []
     notes += [f"No text has '{word}'; '{meant}' was searched too." for word, meant in results.corrections.items()]
     notes = [sizes.cut(shown(note), NOTE_TOKENS) for note in notes[:5]]
 

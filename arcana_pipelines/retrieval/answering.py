@@ -116,7 +116,7 @@ class Answering(ABC):
         repeated = [self._read(hit, found) for hit in found.folded.repeated]
         results = Results(
             [], time.monotonic() - started, found.corrections, is_reranked, found.tokens, found.target, found.notes,
-            facets=found.facets, least=0.0 if is_reranked else least,
+            facets=found.facets, unjudged=found.unjudged, least=0.0 if is_reranked else least,
         )  # fmt: skip
         if context is not None:
             results = replace(results, taken_with=[text for text, _ in context.earlier])

@@ -29,7 +29,7 @@ from arcana_pipelines.retrieval.fusion import (
 )
 from arcana_pipelines.retrieval.highlights import Marks, marks_of, terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
-from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, calibration_of, evidence
+from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, TOO_FEW, Calibration, Unjudged, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
@@ -43,8 +43,6 @@ MOST_CANDIDATES = 1_600
 SMALL = 8_000
 # What the words of earlier questions count where the answer stands on a page, of what they count in finding it.
 EARLIER_ON_THE_PAGE = 0.2
-# In an index of fewer chunks whatever is nearest is found.
-TOO_FEW = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
 # To who may find some documents alone a page or a value that others have is told as one that is not there.
@@ -121,6 +119,7 @@ class Found:
         corrections: words that no text has, with what was searched instead.
         notes: what to know of the filters, in sentences.
         least: when the best hit's score is below it, nothing is said to be found; 0 where scores are not calibrated.
+        unjudged: see `Results`.
         tokens: of the question, as the model counts them.
         target: the target that was asked by meaning; None: PostgreSQL was.
         facets: topics with their numbers of documents, where they are asked for.
@@ -135,6 +134,7 @@ class Found:
     corrections: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     least: float = 0.0
+    unjudged: Unjudged | None = None
     tokens: int = 0
     target: str | None = None
     facets: list[TopicFacet] = field(default_factory=list)
@@ -247,13 +247,11 @@ class RankedSearch(ABC):
         marked, asked_for = marks_of(asked), terms_of(asked)
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
-        # Who filters has said what is relevant; and among a few texts nobody can say which words tell anything.
-        refuses = not self._filters and self._serving.vectors >= TOO_FEW and not self._serving.is_outdated
-        least = calibration.least if calibration and refuses else 0.0
         few = self._few_allowed()
+        unjudged = self._unjudged(few, calibration)
+        # Who filters has said what is relevant.
+        least = calibration.least if calibration and unjudged is None and not self._filters else 0.0
         if self._limits:
-            if few is not None and len(few) < TOO_FEW:
-                least = 0.0
             self._shown, self._named = self._without_left_out(self._shown), self._without_left_out(self._named)
         if self._is_hushed:
             self._notes = [_NOTHING_LEFT] if few == [] else []
@@ -269,8 +267,19 @@ class RankedSearch(ABC):
             folded = fold(hits, self._question.most, asked_for, before)
             if folded.is_more or are_all or self._most >= MOST_CANDIDATES:
                 gains = self._question.on_the_page(plan.all_gains) if plan else {}
-                return Found(folded, known, self._before(), texts, gains, marked, corrections, self._notes, least)
+                return Found(
+                    folded, known, self._before(), texts, gains, marked, corrections, self._notes, least, unjudged
+                )
             self._most = min(4 * self._most, MOST_CANDIDATES)
+
+    def _unjudged(self, few: Sequence[int] | None, calibration: Calibration | None) -> Unjudged | None:
+        """Why scores tell nothing of whether there is an answer; `few` are the chunks that filters and limits leave."""
+        if self._serving.is_outdated:
+            return "outdated_index"
+        # Among a few texts nobody can say which words tell anything.
+        if self._serving.vectors < TOO_FEW or (self._limits and few is not None and len(few) < TOO_FEW):
+            return "few_texts"
+        return "not_measured" if calibration is None else None
 
     def _before(self) -> Cursor:
         """What has been shown, of this question, build and publish."""

@@ -5,9 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored
+
+# In an index of fewer chunks whatever is nearest is found.
+TOO_FEW = 50
+Unjudged = Literal["few_texts", "not_measured", "outdated_index"]
+
+WHY_UNJUDGED: Mapping[Unjudged, str] = {
+    "few_texts": f"Of fewer than {TOO_FEW} texts nobody can say which answer: whatever is nearest is shown.",
+    "not_measured": "Nobody measured what these scores mean: whatever is nearest is shown.",
+    "outdated_index": "An earlier release filled the index: until it is rebuilt whatever is nearest is shown.",
+}
 
 
 @dataclass(frozen=True, slots=True)

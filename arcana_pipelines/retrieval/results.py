@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter
 
+from arcana_pipelines.retrieval.relevance import Unjudged
+
 DESCRIBED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
@@ -294,6 +296,11 @@ class Results:
     """Where `topics` are asked for: those directly below the topic of the filters, or the uppermost, most documents
     first."""
 
+    unjudged: Unjudged | None = None
+    """Why scores do not tell whether there is an answer, so that without a `min_score` whatever is nearest is a hit.
+    `few_texts`: the index has fewer than 50; `not_measured`: what scores of the model, or of the way to search, mean;
+    `outdated_index`: an earlier release filled it. None: they tell."""
+
     least: float = 0.0
     """The score below which nothing is said to be found: `min_score`, or what fits the model; 0 also where scores are a
     reranker's. Not part of the JSON form."""
@@ -308,6 +315,7 @@ class Results:
             "notes": self.notes,
             "cursor": self.cursor,
             "not_searched": self.not_searched,
+            "unjudged": self.unjudged,
             "repeated": [asdict(hit) for hit in self.repeated],
             "nearest": [asdict(hit) for hit in self.nearest],
             "facets": [asdict(facet) for facet in self.facets],

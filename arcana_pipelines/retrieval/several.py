@@ -99,6 +99,7 @@ def _merged(
         tokens=sum(answer.results.tokens for answer in answers.values()),
         # Workspaces may have different models: what one of them takes for an answer is none of the weak ones.
         least=min((answer.results.least for answer in answers.values()), default=0.0),
+        unjudged=next((answer.results.unjudged for answer in answers.values() if answer.results.unjudged), None),
         taken_with=next((answer.results.taken_with for answer in answers.values()), []),
         notes=[f"{slug}: {note}" for slug, results in cut.items() for note in results.notes],
         cursor=".".join((key, str(shown), *parts)) if is_more else None,

@@ -41,6 +41,21 @@ def test_the_cells_of_a_row_are_read_with_bars_between_them_since_commas_stand_i
     assert row.said == "Door: Front, rear | Who: 강, 오"
 
 
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("| 성명 |  | 소속 |  |\n| --- | --- | --- | --- |\n| 직위 |  | 입사일 |  |\n| 구분 | 입사, 퇴사 | 보관 | 5년|",
+         ["직위 | 입사일", "구분: 입사, 퇴사 | 보관: 5년"]),
+        ("| 성명: | 홍길동 | 부서: | 개발 |\n| --- | --- | --- | --- |\n| 직위: | 선임 | 입사일: | |",
+         ["직위: 선임 | 입사일"]),
+        ("| Name |  |\n| --- | --- |\n| Team | Docks |", ["Team: Docks"]),
+        ("|  | Seoul |\n| --- | --- |\n| Days | 18 |", ["Days | Seoul: 18"]),  # the names of columns
+    ],
+)  # fmt: skip
+def test_a_form_has_its_labels_and_not_those_of_its_first_row(table: str, read: list[str]) -> None:
+    assert [each.said for each in found(table)] == read
+
+
 def test_an_item_is_embedded_below_those_that_it_stands_under() -> None:
     *_, code, other = found("- Front\n  - Code\n    - 4711\n- Back")
     assert code.embedded == "Doors\n- Front\n- Code\n    - 4711"

@@ -32,6 +32,26 @@ def test_lines_of_a_text_are_kept_but_for_those_that_a_measure_made(tmp_path: Pa
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "2026-01-21 21:14:02 D 2.3 contact check: 47 mOhm (limit 40)\n"
+        "2026-01-21 21:14:02 D-12 contact resistance too high, charging refused\n"
+        "2026-01-22 04:58:11 self test: relay ok, fan ok, contacts 48 mOhm",
+        "[INFO] the dock has measured its contacts, and they have 48 mOhm\n"
+        "[WARN] the dock has measured its contacts, and they have 61 mOhm\n"
+        "    at dock.measure(Dock.java:112) after three seconds of waiting it",
+        "2026. 1. 21. 21:14 접점 저항이 높아 충전을 거부했습니다. 기준은 40입니다\n"
+        "2026. 1. 22. 04:58 자체 점검을 마쳤습니다. 릴레이와 팬은 정상이었습니다",
+        "성명 : 홍길동   부서 : 개발   직위 : 선임   입사일 : 2024년 3월 2일   구분 : 정규\n"
+        "연락처 : 010-0000-0000   주소 : 서울시 성동구   비고 : 없음   담당 : 오태경 책임",
+    ],
+    ids=["log", "levels", "한국어 기록", "서식"],
+)
+def test_lines_of_a_log_and_of_a_form_are_lines_however_wide_they_are(tmp_path: Path, lines: str) -> None:
+    assert read(tmp_path, lines, "text") == [("text", " ".join(line.split())) for line in lines.split("\n")]
+
+
 MARKDOWN = {
     "headings": (
         "# 하나 #\n둘\n===\n셋\n---\n####### 일곱",

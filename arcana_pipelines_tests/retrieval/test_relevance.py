@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from arcana_pipelines.cli.commands import search as search_command
+from arcana_pipelines.cli.main import cli
 from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes import builds
 from arcana_pipelines.lexical import version
+from arcana_pipelines.retrieval import ranked_search
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.excerpts import excerpt
@@ -106,6 +108,42 @@ def test_an_index_that_an_earlier_release_filled_refuses_nothing_until_it_is_reb
     monkeypatch.setattr(builds, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
     assert search(filled, "qzxv plmwk trrgh").hits
     assert not search(filled, "qzxv plmwk trrgh", min_score=0.25).hits
+
+
+class TestAnIndexOfFewTexts:
+    """It refuses nothing, and says so."""
+
+    @pytest.fixture
+    def world(self) -> NotionWorld:
+        world = NotionWorld()
+        world.add_page("Lift", blocks=[blocks.paragraph(CODED)])
+        world.add_page("연차", blocks=[blocks.paragraph("휴가는 사흘 전에 신청합니다.")])
+        world.clock.advance(600)
+        return world
+
+    def test_programs_are_told_why_nothing_is_refused(self, filled: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+        for query in ("qzxv plmwk trrgh", "휴가는 언제"):
+            assert search(filled, query).hits
+            assert search(filled, query).unjudged == "few_texts"
+        assert search(filled, "lift").to_dict()["unjudged"] == "few_texts"
+        monkeypatch.setattr(ranked_search, "TOO_FEW", 1)
+        assert search(filled, "lift").unjudged is None and "unjudged" not in search(filled, "lift").to_dict()
+        assert search(filled, "lift", fusion="rrf").unjudged == "not_measured"
+        monkeypatch.setattr(builds, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
+        assert search(filled, "lift").unjudged == "outdated_index"
+
+    def test_the_command_tells_people_below_the_hits_once(
+        self, filled: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(search_command, "open_database", lambda: filled.database)
+        told = "Of fewer than 50 texts nobody can say which answer"
+
+        def said(*arguments: str, first: tuple[str, ...] = ()) -> str:
+            return CliRunner().invoke(cli, [*first, "search", filled.slug, "휴가", *arguments]).stdout
+
+        assert said().count(told) == 1
+        for quiet in (said(first=("-q",)), said("--min-score", "0"), said("--kind", "page"), said("--json")):
+            assert told not in quiet and "사흘" in quiet
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, 1e300, float("nan"), float("inf"), True, "0.5"])

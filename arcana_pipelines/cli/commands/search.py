@@ -14,7 +14,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.links import link_text
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import console, json_option, print_json, printable, runnable, say
+from arcana_pipelines.cli.output import console, is_quiet, json_option, print_json, printable, runnable, say
 from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
@@ -26,6 +26,7 @@ from arcana_pipelines.retrieval.fusion import Fusion
 from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import MOST_HITS
 from arcana_pipelines.retrieval.query_embedders import QueryEmbedders
+from arcana_pipelines.retrieval.relevance import WHY_UNJUDGED
 from arcana_pipelines.retrieval.reranking.registry import open_reranker
 from arcana_pipelines.retrieval.results import Hit, Place, Results, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
@@ -190,7 +191,8 @@ def command(
                     say("[bold]{}[/bold]", f"? {request.query}")
                 for note in dict.fromkeys(results.notes):
                     click.echo(printable(runnable(note)), err=True)
-                _print(results, len(slugs) > 1, is_past=as_of is not None)
+                tells_why = min_score is None and not filters and not is_quiet()
+                _print(results, len(slugs) > 1, is_past=as_of is not None, tells_why=tells_why)
     for unsearched, reason in not_searched.items():
         click.echo(printable(runnable(f"Workspace '{unsearched}' was not searched: {reason}")), err=True)
     if not_searched:
@@ -204,7 +206,7 @@ def _of_lines(asked: SearchRequest) -> Iterator[SearchRequest]:
         yield replace(asked, query=line.rstrip("\r\n"))
 
 
-def _print(results: Results, several: bool, is_past: bool = False) -> None:
+def _print(results: Results, several: bool, is_past: bool = False, tells_why: bool = False) -> None:
     for word, meant in results.corrections.items():
         say("[yellow]No text has '{}'[/yellow]; searched for '{}' too.", word, meant)
     if results.nearest:
@@ -232,6 +234,8 @@ def _print(results: Results, several: bool, is_past: bool = False) -> None:
     hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:
         say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
+    if tells_why and results.unjudged and results.hits:
+        say("[dim]{}[/dim]", WHY_UNJUDGED[results.unjudged])
     say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
     if results.cursor:
         say("[dim]more: --after {}[/dim]", results.cursor)

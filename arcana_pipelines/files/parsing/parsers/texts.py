@@ -26,6 +26,12 @@ _SEPARATOR = re.compile(r"sep=(.)\r?\n", re.I)
 _EMPTY_LINE = re.compile(r"\n[ \t\f]*(?:\n|\f)|\f")
 # Lines of a text that was set in a measure are this wide, in columns of a terminal, all but the last.
 _NARROW, _WIDE = 50, 120
+# How a line of a log or of a form begins: with a time, a level, or the name of what it says.
+_TIME = r"\d{4}[-./년] ?\d{1,2}[-./월]|\d{1,2}[-./]\d{1,2}[-./]\d|\d{1,2}:\d\d|\d{9,}|[A-Z][a-z]{2} +\d{1,2} \d\d:"
+_RECORD = re.compile(
+    rf"\s*[\[(<]?(?:{_TIME}|(?:TRACE|DEBUG|INFO|NOTICE|WARN|ERROR|FATAL|CRITICAL)\b)"
+    r"|\s*[^\s:=.,!?][^:=.,!?]{0,30}[:=](?=\s|$)"
+)
 
 
 def parse(job: Job) -> Iterator[Said]:
@@ -58,6 +64,8 @@ def _paragraphs(text: str) -> Iterator[Block]:
 def _is_set(lines: Sequence[str]) -> bool:
     """Whether the lines of a paragraph end where the measure ended, and not where its writer wanted them to."""
     if len(lines) < 2 or any(BULLET.match(line) for line in lines):
+        return False
+    if sum(_RECORD.match(line) is not None for line in lines) >= 0.5 * len(lines):
         return False
     widths = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line[: _WIDE + 1]) for line in lines]
     widest = max(widths)
