@@ -25,9 +25,9 @@ class Course:
     to_read: int = 0
     to_embed: int = 0
     stage: str = "listing"
-    _reading: deque[tuple[float, int]] = field(default_factory=deque)
-    _embedding: deque[tuple[float, int]] = field(default_factory=deque)
-    _indexing: deque[tuple[float, int]] = field(default_factory=deque)
+    _reading: deque[tuple[float, float]] = field(default_factory=deque)
+    _embedding: deque[tuple[float, float]] = field(default_factory=deque)
+    _indexing: deque[tuple[float, float]] = field(default_factory=deque)
 
     def line(self, now: Progress, at: float) -> str:
         """One line about `now`, which was read at `at` (monotonic seconds)."""
@@ -74,7 +74,7 @@ def _stage(now: Progress, to_embed: int) -> str:
     return PUBLISHING if now.chunks else "listing"
 
 
-def rate(samples: deque[tuple[float, int]], at: float, count: int) -> float:
+def rate(samples: deque[tuple[float, float]], at: float, count: float) -> float:
     """Adds a sample; returns how many a second there were lately, 0 while that is not known."""
     samples.append((at, count))
     while at - samples[0][0] > WINDOW_SECONDS:

@@ -37,7 +37,7 @@ FEW = 100
 LEAST_CHUNKS = 5000
 # What is said follows what is estimated with a delay of a twentieth of it, within these seconds. It grows only where it
 # has become wrong by this factor, and these seconds.
-LEAST_DELAY, MOST_DELAY = 1.0, 5.0
+LEAST_DELAY, MOST_DELAY = 1.0, 3.0
 GROWS_FROM, GROWS_BY = 1.1, 2.0
 
 
@@ -103,22 +103,27 @@ class FillCourse:
     _pace: _Pace = field(default_factory=_Pace)
     _new: float = 0.0
     _most_new: float = 0.0
-    _embedded: deque[tuple[float, int]] = field(default_factory=deque)
+    _embedded: deque[tuple[float, float]] = field(default_factory=deque)
     _embedding: float = 0.0
     _embedding_took: tuple[float, float] = (0.0, 0.0)
     _is_embedding: bool = False
+    _indexed_at: deque[tuple[float, float]] = field(default_factory=deque)
+    _indexed: float = 0.0
+    _indexing: float = 0.0
     _said_at: float = 0.0
     _grows: bool = False
 
-    def look(self, now: Sequence[Filling], at: float) -> None:
-        """Take in how far the builds were at a moment."""
+    def look(self, now: Sequence[Filling], at: float, is_counted: bool = True) -> None:
+        """Take in how far the builds were at a moment; not `is_counted`: what is to be embedded is as it was before."""
         self._now = now
         self.step = next((each for each in Step if any(build.step is each for build in now)), Step.FINISHING)
         rates = self._rates_of(now)
         done = _done(now)
         if not self._done:
             self._done, self._mark, self._looked = done, self.began + rates.start, at
-        was_embedding, self._is_embedding = self._is_embedding, self._embeds(now, at)
+        if indexed := max((build.indexed for build in now), default=0.0):
+            self._indexed, self._indexing = indexed, rate(self._indexed_at, at, indexed)
+        was_embedding, self._is_embedding = self._is_embedding, self._embeds(now, at, is_counted)
         grown = {step: done[step] - self._done[step] for step in Step if done[step] > self._done[step]}
         changed = self._changed(grown, at)
         self._looked = at
@@ -155,7 +160,7 @@ class FillCourse:
         rates, chunks = self._rates, self._paces[Step.PUBLISHING].chunks
         if rates is None or self._key is None or chunks < LEAST_CHUNKS:
             return None
-        self._paces[Step.FINISHING].add(at - self._mark, self._expected(Step.FINISHING, chunks, rates), chunks)
+        self._paces[Step.FINISHING].add(at - self._mark, rates.seconds(Step.FINISHING, chunks), chunks)
         usual = 1.0 if rates.are_measured else self._pace.seconds / self._pace.expected
         factors = {
             step: pace.seconds / pace.expected if pace.chunks >= LEAST_CHUNKS else usual
@@ -192,11 +197,13 @@ class FillCourse:
             self._key = keys.pop() if len(keys) == 1 else None
             self._rates = self.known(self._key) if self._key else None
         if self._rates is None or (not self._rates.are_measured and passages > self._passages):
-            self._rates = assumed(self.processes, max((build.dimensions for build in filled), default=384), passages)
+            largest = max(filled, key=lambda build: build.dimensions, default=None)
+            vectors = (largest.dimensions, passages, largest.ann) if largest else (384, passages)
+            self._rates = assumed(self.processes, *vectors)
         self._passages = passages
         return self._rates
 
-    def _embeds(self, now: Sequence[Filling], at: float) -> bool:
+    def _embeds(self, now: Sequence[Filling], at: float, is_counted: bool) -> bool:
         """See how many texts are to be embedded, and how fast. A chunk is as long as its passages together."""
         before = self._new
         self._new = sum(build.unembedded * max(1.0, self._passages) + build.new_passages for build in now)
@@ -205,6 +212,8 @@ class FillCourse:
         self._most_new = max(self._most_new, self._new)
         if self.step is not Step.EMBEDDING or not self._new:
             return False
+        if not is_counted:
+            return True
         embedded = self._most_new - self._new
         self._embedding = rate(self._embedded, at, round(embedded))
         self._embedding_took = at - self._embedded[0][0], embedded - self._embedded[0][1]
@@ -212,7 +221,7 @@ class FillCourse:
 
     def _measure(self, grown: Mapping[Step, int], at: float, rates: StepRates) -> None:
         """Learn from what was done since the mark how long that takes."""
-        expected = {step: self._expected(step, chunks, rates) for step, chunks in grown.items()}
+        expected = {step: rates.seconds(step, chunks) for step, chunks in grown.items()}
         took, usual = at - self._mark, sum(expected.values())
         if Step.CUTTING in grown:
             self._last_cut = at, self._last_cut[1] + grown[Step.CUTTING]
@@ -236,21 +245,20 @@ class FillCourse:
         warm_up = max(WARM_UP_SECONDS, share * (first_cut - self.began))
         return first_cut + min(warm_up, MOST_WARM_UP_SECONDS)
 
-    def _expected(self, step: Step, chunks: int, rates: StepRates) -> float:
-        return rates.seconds(step, chunks, max(map(_there, self._now), default=0))
-
     def _estimate(self, at: float) -> float | None:
         """Seconds from a moment on; None where it is not known how fast texts are embedded."""
         rates = self._rates
         if rates is None:
             return None
         usual = _chunks_of_a_document(self._now)
-        to_do = {step: sum(rates.seconds(step, *_left(build, step, usual)) for build in self._now) for step in Step}
+        to_do = {step: sum(rates.seconds(step, _left(build, step, usual)) for build in self._now) for step in Step}
         weight = MEASURED_WEIGHT if rates.are_measured else ASSUMED_WEIGHT
         pace, since = self._pace.factor(weight, 1.0), max(0.0, at - self._mark)
-        if self.step in AT_ONCE:
+        if self.step in AT_ONCE and not self._indexing:
             pace = self._pace.factor(weight, 1.0, max(0.0, since - pace * to_do[self.step]))
         to_do = {step: seconds * self._paces[step].factor(OF_A_STEP_WEIGHT, pace) for step, seconds in to_do.items()}
+        if self.step is Step.VECTORS and self._indexing:
+            to_do[self.step] = since + (1.0 - self._indexed) / self._indexing
         to_do[self.step] = max(to_do[self.step] - since, LEAST_SHARE * to_do[self.step])
         left = sum(to_do.values()) + max(0.0, self.began + rates.start - at)
         if self._new <= FEW:
@@ -289,14 +297,14 @@ def _done(now: Sequence[Filling]) -> dict[Step, int]:
     return done
 
 
-def _left(build: Filling, step: Step, usual: float) -> tuple[float, float]:
-    """How many chunks of a build have a step before them, and how many it will have."""
+def _left(build: Filling, step: Step, usual: float) -> float:
+    """How many chunks of a build have a step before them."""
     whole = _there(build) + build.uncut * (_chunks_of_a_document([build]) or usual)
     if step is Step.CUTTING:
-        return whole - _there(build), whole
+        return whole - _there(build)
     if step is Step.PUBLISHING:
-        return whole - build.served, whole
-    return whole - (_there(build) if _behind(build)[step] else 0), whole
+        return whole - build.served
+    return whole - (_there(build) if _behind(build)[step] else 0)
 
 
 def _chunks_of_a_document(builds: Sequence[Filling]) -> float:

@@ -229,6 +229,6 @@ def fill_watch(database: Database, workspace: Workspace, began: float) -> Watch:
     return Watch(
         look,
         lambda at: (course.line(at), course.step),
-        lambda connection, at: course.look(followed(connection, workspace.workspace_id, known), at),
+        lambda connection, at: course.look(followed(connection, workspace.workspace_id, known), at, is_counted=False),
         end,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,6 @@ from arcana_pipelines.trusted_files import write_private
 log = logging.getLogger(__name__)
 
 FILE = "step_rates.json"
-# So large an index of vectors is what its cost is said of: one of a hundredth has lists of a tenth to compare with.
-OF_CHUNKS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,8 @@ class StepRates:
 
     Attributes:
         start: seconds until the first documents are cut, and what is lost while other processes begin.
-        thousand: seconds for a thousand chunks, of each step; of the index of vectors where it is one of `OF_CHUNKS`.
+        thousand: seconds for a thousand chunks, of each step. From 10,000 to 100,000 chunks no step takes more of each
+            of them by more than a third (benchmarks/README.md).
         texts: texts embedded in a second; None where that was never measured.
         are_measured: on this machine, not in ratios.
     """
@@ -40,27 +38,26 @@ class StepRates:
     texts: float | None = None
     are_measured: bool = False
 
-    def seconds(self, step: Step, chunks: float, of: float) -> float:
-        """What a step takes for so many chunks, in a build `of` so many."""
-        lists = math.sqrt(max(of, 1.0) / OF_CHUNKS) if step is Step.VECTORS else 1.0
-        return self.thousand[step] * chunks / 1000 * lists
+    def seconds(self, step: Step, chunks: float) -> float:
+        """What a step takes for so many chunks."""
+        return self.thousand[step] * chunks / 1000
 
 
-def assumed(processes: int, dimensions: int, passages: float) -> StepRates:
-    """Of a machine that nothing is known of, with vectors so large and so many passages a chunk.
+def assumed(processes: int, dimensions: int, passages: float, ann: str = "auto") -> StepRates:
+    """Of a machine that nothing is known of, with vectors so large in such an index, and so many passages a chunk.
 
     benchmarks/time_left.py measured them: no machine is as fast, but the ratios stay.
     """
     return StepRates(
         2.0,
         {
-            Step.CUTTING: 0.10 + 0.30 / processes + 0.11 * passages,
-            Step.EMBEDDING: 0.015 + 0.012 * passages,
-            Step.PUBLISHING: 0.07,
-            Step.WORDS: 0.04,
-            Step.VECTORS: 0.14 + 0.05 * dimensions / 384,
-            Step.VERIFYING: 0.055,
-            Step.FINISHING: 0.07,
+            Step.CUTTING: 0.08 + 0.22 / processes + 0.08 * passages,
+            Step.EMBEDDING: 0.015 + 0.017 * passages,
+            Step.PUBLISHING: 0.065,
+            Step.WORDS: 0.05,
+            Step.VECTORS: (0.40 if ann == "hnsw" else 0.09) + 0.05 * dimensions / 384,
+            Step.VERIFYING: 0.09,
+            Step.FINISHING: 0.095,
         },
     )
 
@@ -96,8 +93,8 @@ def keep(home: Path, key: str, rates: StepRates) -> None:
 
 
 def key_of(build: Filling, processes: int) -> str:
-    """What makes a run like another: the model, the size of its vectors, and how many processes cut."""
-    return f"{build.model} {build.dimensions} {processes}"
+    """What makes a run like another: the model, its vectors and their index, and how many processes cut."""
+    return f"{build.model} {build.dimensions} {build.ann} {processes}"
 
 
 def _file(home: Path) -> Path:

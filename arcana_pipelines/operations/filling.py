@@ -49,6 +49,8 @@ class Filling:
         has_words: its words are counted and indexed.
         is_verified: it was verified before.
         number: of the build.
+        ann: the kind of index that its vectors are to get.
+        indexed: the share of them that is in an HNSW index which is being made; one of lists does not tell.
     """
 
     state: str
@@ -65,6 +67,8 @@ class Filling:
     has_words: bool
     is_verified: bool
     number: int = 0
+    ann: str = "auto"
+    indexed: float = 0.0
 
     @property
     def step(self) -> Step:
@@ -100,6 +104,7 @@ class Counts:
     served: int
     has_words: bool
     is_verified: bool
+    indexed: float
 
 
 def followed(connection: Connection, workspace_id: UUID, known: Sequence[Filling]) -> list[Filling]:
@@ -125,4 +130,5 @@ def _reckoned(known: Filling, now: Counts) -> Filling:
         served=now.served,
         has_words=now.has_words,
         is_verified=now.is_verified,
+        indexed=now.indexed,
     )

@@ -6,7 +6,10 @@ SELECT b.rag_index_build_id AS number, b.state, staged.cut, staged.chunks,
        EXISTS (SELECT FROM passage_stage s WHERE s.rag_index_build_id = b.rag_index_build_id) AS has_passages,
        served.documents, served.chunks AS served,
        to_regclass('chunk_terms_b' || b.rag_index_build_id || '_keys_idx') IS NOT NULL AS has_words,
-       b.verification IS NOT NULL AS is_verified
+       b.verification IS NOT NULL AS is_verified,
+       coalesce((SELECT max(p.blocks_done::float8 / p.blocks_total) FROM pg_stat_progress_create_index p
+                 WHERE b.ann_setting = 'hnsw' AND p.blocks_total > 0
+                   AND p.relid = to_regclass('chunk_b' || b.rag_index_build_id)), 0) AS indexed
 FROM rag_index_build b
 JOIN rag_indexes i USING (rag_index_id)
 CROSS JOIN LATERAL (
