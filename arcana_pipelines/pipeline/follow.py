@@ -18,7 +18,7 @@ from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline.document_content import process_slice
-from arcana_pipelines.pipeline.follower import ALL_IS_READ, LARGEST_SLICE, Slice
+from arcana_pipelines.pipeline.follower import ALL_IS_READ, LARGEST_SLICE, MORE_IS_READ, Slice
 from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
 
@@ -69,7 +69,10 @@ class Follower:
         if self._process is None:
             self.expect(left)
         else:
-            assert self._process.stdout is not None
+            assert self._process.stdin is not None and self._process.stdout is not None
+            with suppress(BrokenPipeError):  # it has ended, and has said why
+                # Where it reads nothing the pipe gets full, and nothing more is written: nobody waits for it here.
+                self._process.stdin.write(MORE_IS_READ.encode())
             self._hear(self._process.stdout.read(_MOST_SAID) or b"")
 
     def _takes_long(self, left: int) -> bool:
@@ -85,6 +88,7 @@ class Follower:
         assert process.stdin is not None and process.stdout is not None
         self._help()
         # Not `with process`: what interrupts the waiting would wait there for a process that may stand still.
+        os.set_blocking(process.stdin.fileno(), True)
         with suppress(BrokenPipeError):  # it has ended already, and has said why
             process.stdin.write(ALL_IS_READ.encode())
         os.set_blocking(process.stdout.fileno(), True)
@@ -129,6 +133,7 @@ class Follower:
         # Not as arguments or variables: what stands there, other processes can read.
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps(told).encode() + b"\n")
+        os.set_blocking(process.stdin.fileno(), False)
         os.set_blocking(process.stdout.fileno(), False)
         return process
 

@@ -1,9 +1,9 @@
 """What makes pages searchable while others are still being read: a process of its own, of the same run.
 
 `pipeline.follow` starts it, and says on its standard input in one line of JSON for what: settings, workspace and
-run, and of which trace. It tells on its standard output what each slice did, a line of JSON each. After the line
-`all is read` it goes on until nothing is left, and ends. When its input ends, whoever started it is gone, and it ends
-at once.
+run, and of which trace. It tells on its standard output what each slice did, a line of JSON each. A line `more is read`
+says that pages wait for it. After the line `all is read` it goes on until nothing is left, and ends. When its input
+ends, whoever started it is gone, and it ends at once.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ LARGEST_SLICE = 200
 SLICE_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 DELIVER_SECONDS = 15.0
+MORE_IS_READ = "more is read\n"
 ALL_IS_READ = "all is read\n"
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,8 @@ def index_slice(session: Session, limit: int, placing: Placing | None = None, *,
     elif not all_is_read:
         return Slice()
     cut = stage_chunks(connection, session.workspace.workspace_id, most=limit)
-    if not (pages := did.processed or cut.documents):
+    # Pages that another process has made may be cut with these.
+    if not (pages := max(did.processed, cut.documents)):
         return Slice()
     with span("index a slice", since=began, pages=pages) as say:
         embedded = embed_missing(
@@ -127,8 +129,8 @@ def main() -> int:
     tell = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     told = json.loads(lines.readline())
-    all_is_read = threading.Event()
-    threading.Thread(target=_listen, args=(lines, all_is_read), daemon=True).start()
+    more_is_read, all_is_read = threading.Event(), threading.Event()
+    threading.Thread(target=_listen, args=(lines, more_is_read, all_is_read), daemon=True).start()
     database = Database(Settings(**told["settings"]))
     try:
         traces.start_if_asked("follower")
@@ -139,6 +141,7 @@ def main() -> int:
             threading.Thread(target=_deliver, args=(database, session.workspace.workspace_id), daemon=True).start()
             placing, limit, before, is_last = Placing(), SLICE, (0, 0.0), False
             while not is_last:
+                more_is_read.clear()
                 began, was_read = time.monotonic(), all_is_read.is_set()
                 did = index_slice(session, limit, placing, all_is_read=was_read)
                 if did.pages:
@@ -146,7 +149,7 @@ def main() -> int:
                     seconds = time.monotonic() - began
                     limit, before = next_limit(limit, did.pages, seconds, before), (did.pages, seconds)
                 elif not (is_last := was_read):
-                    all_is_read.wait(LOOK_SECONDS)
+                    more_is_read.wait(LOOK_SECONDS)
     except ArcanaError as error:
         print(json.dumps({"failed": str(error)}), file=tell, flush=True)
         return 1
@@ -173,9 +176,15 @@ def _deliver(database: Database, workspace_id: UUID) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _listen(lines: FileIO, all_is_read: threading.Event) -> None:
-    if lines.readline() == ALL_IS_READ.encode():
-        all_is_read.set()
-        lines.read()
+def _listen(lines: FileIO, more_is_read: threading.Event, all_is_read: threading.Event) -> None:
+    note_what_is_read(lines, more_is_read, all_is_read)
     # Nobody is there whom an error would reach. What is not committed PostgreSQL takes back.
     os._exit(1)
+
+
+def note_what_is_read(lines: FileIO, more_is_read: threading.Event, all_is_read: threading.Event) -> None:
+    """Set the events as the lines say, until they end. What is the end of all is news, too."""
+    while line := lines.readline():
+        if line == ALL_IS_READ.encode():
+            all_is_read.set()
+        more_is_read.set()

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,6 +30,7 @@ from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
 from arcana_pipelines.ledger.removal import is_below_trash, remove_absent, shows_everything
 from arcana_pipelines.net.in_flight import in_flight
+from arcana_pipelines.net.one_ahead import one_ahead
 from arcana_pipelines.net.workers import worker_threads
 from arcana_pipelines.sources.protocol import FetchedPage, Listing, Mode, PageRef, Presence, Source
 from arcana_pipelines.workspaces.workspaces import Workspace, ask_for_notes
@@ -173,18 +174,20 @@ def _list(
 
     mode_is_full = generation.mode is not Mode.INCREMENTAL
     listing = source.enumerate(generation.mode, workspace.source_cursor, is_unchanged)
-    for batch in listing.batches:
-        # A trashed page is a matter of removal; a database is on record either way.
-        shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.is_container)]
-        if not mode_is_full:
-            # One that was made and trashed since the last whole listing: its rows are known, it is not.
-            shown += pages.unknown_trashed_databases(connection, workspace.workspace_id, batch)
-        if shown:
-            with connection.transaction():
-                pages.record(connection, generation, shown)
-            listed.update(ref.external_id for ref in shown if not ref.is_container)
-            if generation.number == 1:
-                on_listed(len(listed))
+    # How far an incremental listing goes is asked of the ledger, batch by batch.
+    with closing(one_ahead(listing.batches)) if mode_is_full else nullcontext(listing.batches) as batches:
+        for batch in batches:
+            # A trashed page is a matter of removal; a database is on record either way.
+            shown = [ref for ref in batch if not ref.in_trash or (mode_is_full and ref.is_container)]
+            if not mode_is_full:
+                # One that was made and trashed since the last whole listing: its rows are known, it is not.
+                shown += pages.unknown_trashed_databases(connection, workspace.workspace_id, batch)
+            if shown:
+                with connection.transaction():
+                    pages.record(connection, generation, shown)
+                listed.update(ref.external_id for ref in shown if not ref.is_container)
+                if generation.number == 1:
+                    on_listed(len(listed))
     if len(listed) >= MANY:
         connection.execute("ANALYZE source_page")
     return listing, len(listed)

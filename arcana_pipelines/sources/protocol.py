@@ -276,7 +276,8 @@ class Source(Protocol):
         """List page references in batches of at most a few hundred.
 
         `is_unchanged` answers, for a batch, which references the ledger already holds in that revision;
-        an incremental listing may stop behind its cursor once it meets them.
+        an incremental listing may stop behind its cursor once it meets them. A full listing or audit does not ask it:
+        its batches are made in another thread, while the one before is written into the ledger.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import random
@@ -341,6 +342,23 @@ class TestWhileTheLedgerGrows:
         assert len(touched) == 4 and max(touched) < 20_000
 
 
+def test_the_follower_hears_of_more_and_of_the_end() -> None:
+    """Else it would look again after a second, and the reading may be over by then."""
+    reads, writes = os.pipe()
+    with open(reads, "rb", buffering=0) as lines, open(writes, "wb", buffering=0) as tell:
+        more, everything = threading.Event(), threading.Event()
+        hearing = threading.Thread(target=follower.note_what_is_read, args=(lines, more, everything))
+        hearing.start()
+        tell.write(follower.MORE_IS_READ.encode())
+        assert more.wait(10) and not everything.is_set()
+        more.clear()
+        tell.write(follower.ALL_IS_READ.encode())
+        assert more.wait(10) and everything.is_set()
+        tell.close()
+        hearing.join(10)
+    assert not hearing.is_alive()
+
+
 def _tree(title: str) -> str:
     name, _, number = title.partition(" ")
     return f"Other {int(number) % 3}" if name in ("Other", "Below") else "Company"
@@ -382,7 +400,7 @@ def test_two_processes_make_contents_from_both_ends_and_none_twice(
             return made
 
         monkeypatch.setattr(document_content, "_make", other_is_faster)
-        assert index_slice(session, 20).pages == 11
+        assert index_slice(session, 20).pages == 20  # its own eleven, and some of the other one
         assert acme.rows("SELECT count(*), max(version), count(DISTINCT document_id) FROM document_content") == [
             (41, 1, 41)
         ]
@@ -674,6 +692,17 @@ class TestInAnotherProcess:
             connection.execute("UPDATE rag_index_build SET embedding_model = 'guest-model'")
         did = _followed(slow)
         assert (did.pages, caplog.text) == (41, "") if not told else told in caplog.text
+
+    def test_one_that_stands_still_does_not_hold_up_the_reading(self, acme: Harness) -> None:
+        with acme.session() as session:
+            follower = Follower(session, lambda did: None)
+            process = follower._process = follower._start()
+            process.send_signal(signal.SIGSTOP)
+            assert process.stdin is not None
+            fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, 4096)
+            for left in range(1000, 0, -1):
+                follower.look(left)
+            follower.kill()
 
     def test_an_interrupt_ends_the_waiting_for_one_that_stands_still(self, slow: Harness) -> None:
         class Interrupted(BaseException):
