@@ -263,8 +263,10 @@ class FillCourse:
         left = sum(to_do.values()) + max(0.0, self.began + rates.start - at)
         if self._new <= FEW:
             return left
-        fast = self._embedding or rates.texts
-        return left + self._new * self._all_of_cut(usual) / fast if fast else None
+        if not (fast := self._embedding or rates.texts):
+            return None
+        uncounted = at - self._embedded[-1][0] if self._is_embedding and self._embedded else 0.0
+        return left + max(0.0, self._new * self._all_of_cut(usual) / fast - uncounted)
 
     def _all_of_cut(self, usual: float) -> float:
         """How many times as many chunks there will be as are staged now."""

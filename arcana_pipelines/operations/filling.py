@@ -116,7 +116,8 @@ def followed(connection: Connection, workspace_id: UUID, known: Sequence[Filling
 
 def _reckoned(known: Filling, now: Counts) -> Filling:
     come = now.cut + now.documents - known.cut - known.documents
-    grown = now.chunks / known.chunks if known.chunks else 0.0
+    # What is published was embedded before, all of it.
+    grown = now.chunks / known.chunks if known.chunks and now.documents <= known.documents else 0.0
     return replace(
         known,
         state=now.state,

@@ -270,6 +270,16 @@ def test_a_run_that_goes_on_with_embedding_says_how_long_that_takes_and_the_next
     assert learned[1].thousand[Step.CUTTING] > 2 * assumed(1, 384, 0).thousand[Step.CUTTING], "all of it was slow"
 
 
+def test_between_two_counts_of_what_is_to_be_embedded_the_time_goes_on_at_its_rate() -> None:
+    """A hundred milliseconds a chunk; of many chunks a count takes long, and is made every half minute."""
+    course, whole = FillCourse(1, BEGAN, nothing_known), cut(2000, of=replace(EMPTY, uncut=2000))
+    for second in range(600):
+        counted = replace(whole, unembedded=10_000 - 10 * (second - second % 30))
+        course.look([counted], BEGAN + second, second % 30 == 0)
+        course.line(BEGAN + second)
+    assert course.left == pytest.approx(400, rel=0.05)
+
+
 def test_a_chunk_takes_as_long_to_embed_as_its_passages() -> None:
     course = FillCourse(1, BEGAN, nothing_known)
     whole = replace(cut(1000, passages=4), unembedded=5000, new_passages=20_000)

@@ -85,6 +85,17 @@ def test_what_was_counted_once_is_followed_by_what_is_quickly_counted(handbook: 
     assert followed_at(handbook, []) == [], "what begins meanwhile is seen at the next look"
 
 
+def test_what_is_published_is_known_to_be_embedded(handbook: Harness) -> None:
+    rebuild(handbook)
+    with handbook.session() as session:
+        cut_chunks(session, Purpose.FILL)
+        known = [replace(build, unembedded=build.chunks) for build in looked_at(handbook)]
+        embed_chunks(session, Purpose.FILL)
+        assert followed_at(handbook, known)[-1].unembedded == 4, "as it was counted"
+        publish_indexes(session, Purpose.FILL)
+    assert followed_at(handbook, known)[-1].unembedded == 0
+
+
 def test_what_is_to_be_embedded_is_known_while_documents_are_cut(handbook: Harness) -> None:
     rebuild(handbook, dimensions=64)
     with handbook.session() as session:
