@@ -95,8 +95,6 @@ class FillCourse:
     _passages: float = 0.0
     _done: Mapping[Step, int] = field(default_factory=dict)
     _mark: float = 0.0
-    _looked: float = 0.0
-    _batch: dict[Step, int] = field(default_factory=dict)
     _first_cut: float | None = None
     _last_cut: tuple[float, int] = (0.0, 0)
     _paces: Mapping[Step, _Pace] = field(default_factory=lambda: {step: _Pace() for step in Step})
@@ -120,18 +118,16 @@ class FillCourse:
         rates = self._rates_of(now)
         done = _done(now)
         if not self._done:
-            self._done, self._mark, self._looked = done, self.began + rates.start, at
+            self._done, self._mark = done, self.began + rates.start
         if indexed := max((build.indexed for build in now), default=0.0):
             self._indexed, self._indexing = indexed, rate(self._indexed_at, at, indexed)
         was_embedding, self._is_embedding = self._is_embedding, self._embeds(now, at, is_counted)
         grown = {step: done[step] - self._done[step] for step in Step if done[step] > self._done[step]}
-        changed = self._changed(grown, at)
-        self._looked = at
         if was_embedding or self._is_embedding:  # that takes its own time
             self._done, self._mark = done, at
         elif grown:
-            self._measure(grown, changed, rates)
-            self._done, self._mark = done, changed
+            self._measure(grown, at, rates)
+            self._done, self._mark = done, at
 
     def line(self, at: float) -> str:
         """One line about what was seen at the last look, with the time left from `at` on."""
@@ -144,13 +140,6 @@ class FillCourse:
         elif self._new > FEW and self.step is Step.CUTTING:
             parts.append("texts are to be embedded: the time left is known when that has begun")
         return ", ".join(parts)
-
-    def _changed(self, grown: Mapping[Step, int], at: float) -> float:
-        """When it came to what a look found: between it and the one before, the later the more batches there were."""
-        for step, chunks in grown.items():
-            self._batch[step] = min(chunks, self._batch.get(step, chunks))
-        batches = max((chunks / self._batch[step] for step, chunks in grown.items()), default=1.0)
-        return at - (at - max(self._looked, self._mark)) / (2 * batches)
 
     def learned(self, at: float) -> tuple[str, StepRates] | None:
         """What a run that ended at a moment knows of the next, and its key; None where that is nothing.

@@ -173,22 +173,27 @@ def _writes(out: TextIO) -> Callable[[str], None]:
 
 @contextmanager
 def _watched(database: Database, watch: Watch, tell: Tell, pause: float) -> Iterator[None]:
-    """Look how far the block is, again and again, and tell it; between two looks time goes by, which is told too."""
+    """Look how far the block is, again and again, and tell it every `pause` seconds.
+
+    Between two looks time goes by, which is told too.
+    """
     stop = threading.Event()
 
     def watching() -> None:
         asks = (watch.look, watch.glance)
-        ask_at = dict.fromkeys(asks, 0.0)
+        ask_at, tell_at = dict.fromkeys(asks, 0.0), time.monotonic() + pause
         try:
             with database.connect() as connection:
-                while not stop.wait(pause):
+                while not stop.wait(REFRESH_SECONDS):
                     asked = time.monotonic()
                     for ask in asks:
                         if asked >= ask_at[ask]:
                             ask(connection, asked)
                             ask_at[ask] = asked + (time.monotonic() - asked) / SHARE_OF_TIME
                             break
-                    tell(*watch.line(time.monotonic()))
+                    if asked >= tell_at:
+                        tell(*watch.line(time.monotonic()))
+                        tell_at = asked + pause
         except psycopg.OperationalError:
             return  # the database went away: the run itself says so
 

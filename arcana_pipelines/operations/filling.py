@@ -93,13 +93,18 @@ def fillings(connection: Connection, workspace_id: UUID) -> list[Filling]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is counted of a build in milliseconds: as `Filling` has it, and whether any passage waits."""
+    """What is counted of a build in milliseconds: as `Filling` has it, and of its passages whether any wait.
+
+    Attributes:
+        passages_of_a_chunk: how many a staged one has, by a sample.
+    """
 
     number: int
     state: str
     cut: int
     chunks: int
     has_passages: bool
+    passages_of_a_chunk: float
     documents: int
     served: int
     has_words: bool
@@ -110,7 +115,8 @@ class Counts:
 def followed(connection: Connection, workspace_id: UUID, known: Sequence[Filling]) -> list[Filling]:
     """The `known` builds as far as they are now by `Counts`; the rest is reckoned, and counted the next time."""
     before = {build.number: build for build in known}
-    counts = query.rows(connection, Counts, load_sql("filling_counts"), {"workspace_id": workspace_id})
+    parameters = {"workspace_id": workspace_id, "sample": SAMPLE}
+    counts = query.rows(connection, Counts, load_sql("filling_counts"), parameters)
     return [_reckoned(before[now.number], now) for now in counts if now.number in before]
 
 
@@ -125,7 +131,7 @@ def _reckoned(known: Filling, now: Counts) -> Filling:
         cut=now.cut,
         chunks=now.chunks,
         unembedded=round(known.unembedded * grown),
-        passages=max(1, round(known.passages * grown)) if now.has_passages else 0,
+        passages=max(1, round(now.chunks * now.passages_of_a_chunk)) if now.has_passages else 0,
         new_passages=round(known.new_passages * grown) if now.has_passages else 0,
         documents=now.documents,
         served=now.served,

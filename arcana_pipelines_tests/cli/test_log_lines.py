@@ -106,6 +106,7 @@ def test_a_run_says_at_once_that_it_began_and_where_it_is_while_dagster_has_stan
             was_told.set()
         return "cutting: 5 of 9 documents", "cutting"
 
+    monkeypatch.setattr(progress_module, "REFRESH_SECONDS", 0.0)
     monkeypatch.setattr(progress_module, "LOG_REFRESH_SECONDS", 0.0)
     monkeypatch.setattr(progress_module, "fill_watch", lambda *_: Watch(lambda connection, at: looked.append(at), line))
     with acme.database.connection() as connection:

@@ -1,9 +1,12 @@
 -- What of `filling` takes milliseconds to count, also where there are many documents: who looks often asks this.
 -- A staged chunk is a place that is empty among those that a content keeps.
--- in: workspace_id
+-- in: workspace_id, sample (chunks of a build whose passages are counted)
 -- out: the fields of Counts
 SELECT b.rag_index_build_id AS number, b.state, staged.cut, staged.chunks,
        EXISTS (SELECT FROM passage_stage s WHERE s.rag_index_build_id = b.rag_index_build_id) AS has_passages,
+       (SELECT coalesce(avg(cardinality(passages)), 0) FROM (
+           SELECT passages FROM chunk_stage WHERE rag_index_build_id = b.rag_index_build_id LIMIT %(sample)s
+       ) looked_at)::float8 AS passages_of_a_chunk,
        served.documents, served.chunks AS served,
        to_regclass('chunk_terms_b' || b.rag_index_build_id || '_keys_idx') IS NOT NULL AS has_words,
        b.verification IS NOT NULL AS is_verified,
