@@ -14,8 +14,14 @@ from typing import Protocol
 from arcana_pipelines.lexical.korean import is_ending
 from arcana_pipelines.lexical.korean_marks import marks
 
+MOST_CODES = 32  # of a question; the parts of those behind them are words
 _JOINTS = "-_./&:,"
-_JOINED = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]++(?:(?:[-_./&:]|,(?=\d{3}(?!\d)))[A-Za-z0-9]++)++")
+_JOINED = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?P<family>[A-Z]{2,6}) (?=\d))?"
+    r"(?P<code>[A-Za-z0-9]++(?:(?:[-_./&:]|,(?=\d{3}(?!\d)))[A-Za-z0-9]++)*+)"
+)
+# A number is one of a family (ISO 9001, RFC 2119) where it is none of a few things, and no year.
+_NUMBERED = re.compile(r"(?!(?:19|20)\d\d$)\d{3,}")
 # Words, too, are joined by a hyphen or a slash (sick-leave, and/or), and names by the other signs (config.yaml).
 _NAME = re.compile(r"\d|[_.&]|^\w(?:\W\w)+$")
 # Written with a hyphen, with a blank, or as one.
@@ -67,13 +73,17 @@ def codes_of(query: str) -> tuple[tuple[Code, ...], str]:
     codes: list[Code] = []
 
     def take_joined(found: re.Match[str]) -> str:
-        code = found[0]
-        if _NAME.search(code) is None:
-            return code
-        codes.append(_Joined(_pattern(code)))
+        family, code = found["family"], found["code"]
+        is_joined = not code.isalnum() and _NAME.search(code) is not None
+        is_code = is_joined or bool(family and _NUMBERED.fullmatch(code))
+        if not is_code or len(codes) >= MOST_CODES:
+            return found[0]
+        codes.append(_Joined(_pattern(code, family)))
         return " "
 
     def take_counted(found: re.Match[str]) -> str:
+        if len(codes) >= MOST_CODES:
+            return found[0]
         number, unit, article = found[1], found[2], found[3] or ""
         codes.append(_Counted(number, frozenset(name for name, _ in _units(unit, article))))
         return " "
@@ -82,14 +92,15 @@ def codes_of(query: str) -> tuple[tuple[Code, ...], str]:
     return tuple(codes), rest
 
 
-def _pattern(code: str) -> re.Pattern[str]:
+def _pattern(code: str, family: str | None) -> re.Pattern[str]:
     joints = "".join(re.escape(sign) for sign in _JOINTS if sign in code)
     said = re.escape(code)
     if _LOOSE.fullmatch(code):
         said = said.replace(r"\-", "[- ]?")
-    return re.compile(
-        rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][{joints}]){said}(?![A-Za-z0-9])(?![{joints}][A-Za-z0-9])", re.IGNORECASE
-    )
+    before = rf"(?<![A-Za-z0-9][{joints}])" if joints else ""
+    behind = rf"(?![{joints}][A-Za-z0-9])" if joints else ""
+    with_family = rf"(?:(?<![A-Za-z0-9]){family}[- ]?)?" if family else ""
+    return re.compile(rf"{with_family}(?<![A-Za-z0-9]){before}{said}(?![A-Za-z0-9]){behind}", re.IGNORECASE)
 
 
 def _units(word: str, article: str) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from arcana_pipelines.lexical.analysis import numbers
 from arcana_pipelines.lexical.korean_marks import is_counted
+from arcana_pipelines.retrieval.codes import MOST_CODES
 from arcana_pipelines.retrieval.highlights import _RUN, Marks, _spans, highlights, marks_of, terms_in, terms_of
 
 WORDS = ("leave", "Leave", "leaves", "sick-leave", "C++", ".NET", "--flag", "@kim", "연차휴가를", "휴가", "3-4",
@@ -93,6 +94,9 @@ def test_a_korean_mark_is_a_word_and_never_a_part_of_another(question: str, text
         ("A/B-12", "A/B-12, A/B-13, A/C-12", "«A/B-12», A/B-13, A/C-12"),
         ("KR-2024-001", "KR-2024-001 KR-2024-002 JP-2024-001", "«KR-2024-001» KR-2024-002 JP-2024-001"),
         ("9001:2015", "ISO 9001:2015, ISO 14001:2015", "ISO «9001:2015», ISO 14001:2015"),
+        ("ISO 9001:2015", "ISO 9001:2015, ISO 14001:2015; 9001:2015", "«ISO 9001:2015», ISO 14001:2015; «9001:2015»"),
+        ("RFC 2119를 따르나요", "RFC 2119, RFC 8174, RFC 21190", "«RFC 2119», RFC 8174, RFC 21190"),
+        ("HR 2026", "HR in 2026", "«HR» in «2026»"),
         ("config.yaml", "config.yaml, settings.yaml", "«config.yaml», settings.yaml"),
         ("R&D", "R&D, R and D", "«R&D», R and D"),
         ("1,500원", "1,500원, 2,500원, 1,500,000원", "«1,500»원, 2,500원, 1,500,000원"),
@@ -106,6 +110,12 @@ def test_a_code_or_a_counted_number_is_marked_whole_and_none_of_its_siblings(
     question: str, text: str, marked: str
 ) -> None:
     assert told(text, question) == marked
+
+
+def test_a_question_of_nothing_but_codes_has_so_many_and_the_rest_are_words() -> None:
+    question = " ".join(f"TG-{number}" for number in range(800))
+    assert len(marks_of(question).codes) == MOST_CODES
+    assert told("TG-1 TG-799", question) == "«TG-1» «TG-799»"
 
 
 @pytest.mark.parametrize(

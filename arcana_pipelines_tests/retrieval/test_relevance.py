@@ -17,6 +17,7 @@ from rich.text import Text
 
 from arcana_pipelines.cli.commands import search as search_command
 from arcana_pipelines.cli.main import cli
+from arcana_pipelines.cli.output import console
 from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
@@ -168,6 +169,18 @@ def test_the_command_says_that_nothing_was_found(filled: Harness, monkeypatch: p
     assert run("lift", "--min-score", "2").exit_code == 2
 
 
+@pytest.mark.parametrize(("link", "told"), [(None, "arcana document acme d1"), ("https://x.y/1", "https://x.y/1")])
+def test_a_hit_leads_to_its_page_or_to_its_text(
+    capsys: pytest.CaptureFixture[str], link: str | None, told: str
+) -> None:
+    console.cache_clear()
+    hit = replace(_hit("밸브를 잠급니다.", []), workspace="acme", document_id="d1", link=link)
+    search_command._print_hit(1, hit, several=False)
+    console.cache_clear()
+    *_, passage, last = capsys.readouterr().out.splitlines()
+    assert passage == "   밸브를 잠급니다." and last.endswith(told) and ("document" in last) == (link is None)
+
+
 @given(st.lists(st.floats(-1, 2), max_size=20), st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1))
 def test_scores_keep_the_order_and_are_shares(
     values: list[float], nearness: float, words: float, covered: float
@@ -298,7 +311,7 @@ def test_on_a_terminal_the_lines_of_a_hit_stand_below_each_other(monkeypatch: py
         lambda: Console(file=out, soft_wrap=True, width=20, force_terminal=True, color_system=None),
     )
     search_command._print_hit(1, _hit("one two three four five six", []), several=False)
-    assert out.getvalue().splitlines()[1:] == ["   one two three", "   four five six"], "no blanks behind them"
+    assert out.getvalue().splitlines()[1:-1] == ["   one two three", "   four five six"], "no blanks behind them"
 
 
 def test_a_list_keeps_its_nesting_and_what_is_broken_stands_below_the_item(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +324,7 @@ def test_a_list_keeps_its_nesting_and_what_is_broken_stands_below_the_item(monke
     text = "   - graded by two people, neither of them its author\n     and late\n4. Team day\n"
     text += "   1. 오전에 모두 모여서 함께 걷는다"
     search_command._print_hit(1, _hit(text, []), several=False)
-    assert out.getvalue().splitlines()[1:] == [
+    assert out.getvalue().splitlines()[1:-1] == [
         "     - graded by two people,",
         "       neither of them its",
         "       author",

@@ -14,7 +14,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.links import link_text
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import console, is_quiet, json_option, print_json, printable, runnable, say
+from arcana_pipelines.cli.output import called, console, is_quiet, json_option, print_json, printable, runnable, say
 from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
@@ -303,6 +303,9 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
         out.print(text(f"   {other.how}: {other.title} {other.url or other.document_id}", "dim"))
     if hit.link:
         out.print(text("   ") + link_text(out, printable(hit.link)))
+    elif hit.workspace:
+        # A file without Notion's id has no address anywhere, but it can be read here.
+        out.print(text(f"   {called()} document {hit.workspace} {hit.document_id}", "dim"))
 
 
 def _wording(twin: Place) -> str:
