@@ -16,9 +16,6 @@ from arcana_pipelines.cli.course import duration, rate
 from arcana_pipelines.cli.step_rates import StepRates, assumed, key_of
 from arcana_pipelines.operations.filling import Filling, Step
 
-# The first batches are cut while other processes start and vocabularies are loaded: for these seconds, or, on a machine
-# that is busy, for so many times as long as the first one took. Where nothing better is known they are believed sooner.
-WARM_UP_SECONDS, WARM_UP_SHARE, MOST_WARM_UP_SECONDS = 2.5, 1.5, 15.0
 # What was measured, and what was known before, counts half when so much was measured since: machines get more to do.
 HALF_LIFE_SECONDS = 15.0
 # What is known from before counts as if it had been measured for so long: of this machine, or of any.
@@ -166,7 +163,7 @@ class FillCourse:
         )
 
     def _lost(self, thousand: float) -> float:
-        """Seconds before the first documents were cut and while that was slow; where it was not seen, as before."""
+        """Seconds before the first documents were begun; where that was not seen, as before."""
         assert self._rates is not None
         (last, cut), known = self._last_cut, self._rates.start
         if self._first_cut is None or self._paces[Step.CUTTING].chunks < LEAST_CHUNKS:
@@ -174,7 +171,7 @@ class FillCourse:
         if self._first_cut - self.began > WAITED * known:
             return known
         lost = last - self.began - thousand * cut / 1000
-        return min(max(lost, known / WAITED), self._warm_from(self._first_cut) - self.began)
+        return min(max(lost, known / WAITED), self._first_cut - self.began)
 
     def _rates_of(self, now: Sequence[Filling]) -> StepRates:
         """Those of the build that is filled, as known before, or assumed by how many passages its chunks have."""
@@ -220,19 +217,11 @@ class FillCourse:
                 if took < WAITED * usual:
                     self._pace.add(took, usual)
                 return
-            if at <= self._warm_from(self._first_cut):
-                return
         if took <= 0:  # before what was taken for its beginning
             return
         self._pace.add(took, usual)
         for step, chunks in grown.items():
             self._paces[step].add(took * expected[step] / usual, expected[step], chunks)
-
-    def _warm_from(self, first_cut: float) -> float:
-        """From when on documents are cut at the pace of most of them."""
-        share = WARM_UP_SHARE if self._rates is not None and self._rates.are_measured else 0.0
-        warm_up = max(WARM_UP_SECONDS, share * (first_cut - self.began))
-        return first_cut + min(warm_up, MOST_WARM_UP_SECONDS)
 
     def _estimate(self, at: float) -> float | None:
         """Seconds from a moment on; None where it is not known how fast texts are embedded."""
