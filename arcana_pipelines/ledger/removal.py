@@ -115,6 +115,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
     containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
     with connection.transaction():
+        _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
         hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
         archived = _archived_unseen(connection, generation, hidden, listing.source_time)
         for external_id, presence, ref in looks:
@@ -123,7 +124,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
                 if ref.in_trash:
                     _mark_trashed(connection, generation, external_id)
                 else:
-                    _mark_below_trash(connection, generation, ref)
+                    _mark_below_trash(connection, generation, external_id)
                 trashed.append(external_id)
             elif presence is Presence.GONE or (external_id in hidden and external_id not in archived):
                 misses = _count_miss(connection, generation, external_id)
@@ -136,7 +137,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
         for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
             if is_below_trash(connection, generation, ref, trashed):
-                _mark_below_trash(connection, generation, ref)
+                _mark_below_trash(connection, generation, ref.external_id)
                 trashed.append(ref.external_id)
             else:
                 alive.append((presence, ref))
@@ -177,21 +178,27 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
     returned = scalars(connection, load_sql("removal_returned"), trash)
     looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
     alive: list[tuple[Presence, PageRef]] = []
-    gone: list[str] = []
     with connection.transaction():
+        _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
+        # First: what is below one of them is not below the trash.
+        _forget_trash(
+            connection,
+            generation,
+            [
+                external_id for external_id, presence, ref in looks
+                if presence is Presence.GONE or (presence is Presence.ARCHIVED and ref is None)
+            ],
+        )  # fmt: skip
         for external_id, presence, ref in looks:
             if presence.is_there and ref is not None:
                 if is_below_trash(connection, generation, ref):
                     # It left the trash by itself, and something above it is still there: no more looks until that
                     # returns.
-                    _mark_below_trash(connection, generation, ref)
+                    _mark_below_trash(connection, generation, external_id)
                 else:
                     alive.append((presence, ref))
             elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
-                _mark_below_trash(connection, generation, ref)
-            elif presence is Presence.GONE or (presence is Presence.ARCHIVED and ref is None):
-                gone.append(external_id)
-        _forget_trash(connection, generation, gone)
+                _mark_below_trash(connection, generation, external_id)
         pages.record_looks(connection, generation, alive)
     # What lies below a page that came back may be back as well.
     return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
@@ -214,12 +221,24 @@ def _mark_trashed(connection: Connection, generation: Generation, external_id: s
     )
 
 
-def _mark_below_trash(connection: Connection, generation: Generation, ref: PageRef) -> None:
+def _mark_below_trash(connection: Connection, generation: Generation, external_id: str) -> None:
     connection.execute(
-        "UPDATE source_page SET reason = %s, in_trash = false, parent_kind = %s, parent_external_id = %s "
-        "WHERE workspace_id = %s AND external_id = %s",
-        [BELOW_TRASH, ref.parent_kind, ref.parent_id, generation.workspace_id, ref.external_id],
+        "UPDATE source_page SET reason = %s, in_trash = false WHERE workspace_id = %s AND external_id = %s",
+        [BELOW_TRASH, generation.workspace_id, external_id],
     )
+
+
+def _know_parents(connection: Connection, generation: Generation, refs: Sequence[PageRef]) -> None:
+    """Write down the parents that direct looks have told, before any of the pages is judged by what is above it: one
+    may have moved, or stand in a block, of which a listing does not say what page that is on.
+    """
+    parents = {
+        **generation.params,
+        "ids": [ref.external_id for ref in refs],
+        "kinds": [ref.parent_kind for ref in refs],
+        "parents": [ref.parent_id for ref in refs],
+    }
+    connection.execute(load_sql("removal_parents"), parents)
 
 
 def _count_miss(connection: Connection, generation: Generation, external_id: str) -> int:

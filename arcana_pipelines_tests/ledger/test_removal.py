@@ -272,6 +272,41 @@ class TestBelowTheTrash:
         acme.assert_matches_world()
 
     @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
+    def test_what_is_below_a_page_in_a_block_goes_with_the_page_around_that(
+        self, acme: Harness, page: str, mode: Mode
+    ) -> None:
+        acme.world.trash_marks_descendants = False
+        (toggle,) = acme.world.append_blocks(page, [blocks.toggle("Inside")])
+        inner = acme.world.add_page("Inner", parent=toggle, blocks=[blocks.paragraph("inner text")])
+        for number in range(6):  # whichever of them is looked at before the page above it
+            acme.world.add_page(f"Innermost {number}", parent=inner, blocks=[blocks.paragraph("innermost text")])
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        assert acme.sync(mode)["pages"]["removed"] == 8
+        acme.assert_matches_world()
+
+    def test_what_is_below_a_page_that_does_not_return_with_the_one_above_returns_where_it_can_be_seen(
+        self, acme: Harness, page: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("arcana_pipelines.sources.notion.source.PAGE_SIZE", 1)
+        acme.world.trash_marks_descendants = False
+        inner = acme.world.add_page("Inner", parent=page, blocks=[blocks.paragraph("inner text")])
+        below = acme.world.add_page("Innermost", parent=inner, blocks=[blocks.paragraph("innermost text")])
+        acme.world.clock.advance(60)
+        acme.world.add_page("All that a listing shows")
+        acme.world.clock.advance(3600)
+        acme.sync()
+        acme.world.trash(page)
+        acme.sync()
+        acme.world.unshare(inner)
+        acme.world.share(below)
+        acme.settle()
+        acme.world.restore(page)
+        acme.sync()
+        acme.assert_matches_world()
+
+    @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
     def test_the_rows_of_a_trashed_database_go_and_come_back_with_it(self, acme: Harness, mode: Mode) -> None:
         database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
         for number in range(3):
