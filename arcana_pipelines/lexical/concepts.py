@@ -38,10 +38,17 @@ _WORD = re.compile(r"[가-힣]+|(?<![a-z0-9])(?<![a-z0-9][-_./&])[a-z]++(?![0-9]
 
 @dataclass(frozen=True, slots=True)
 class _Concepts:
-    """The lines of the file, as (Korean words, English words), and the numbers of those that have a word by its key."""
+    """The file as it is read.
+
+    Attributes:
+        lines: its lines, as (Korean words, English words).
+        named: the numbers of those that have a word, by its key.
+        longest: characters that a key has at most.
+    """
 
     lines: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     named: Mapping[str, tuple[int, ...]]
+    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ def _parts_of_korean(word: str, concepts: _Concepts) -> Iterator[tuple[str, str]
             return
     begin = 0
     while begin + _SHORTEST_PIECE <= len(noun):
-        ends = range(len(noun), begin + _SHORTEST_PIECE - 1, -1)
+        ends = range(min(len(noun), begin + concepts.longest), begin + _SHORTEST_PIECE - 1, -1)
         end = next((end for end in ends if noun[begin:end] in concepts.named), None)
         if end is not None:
             yield noun[begin:end], noun[begin:end]
@@ -189,7 +196,8 @@ def _concepts() -> _Concepts:
         for word in (*korean.split(), *english.split()):
             named.setdefault(_key(word), []).append(len(lines))
         lines.append((tuple(korean.split()), tuple(english.split())))
-    return _Concepts(tuple(lines), {key: tuple(dict.fromkeys(numbers)) for key, numbers in named.items()})
+    numbered = {key: tuple(dict.fromkeys(numbers)) for key, numbers in named.items()}
+    return _Concepts(tuple(lines), numbered, max(map(len, numbered)))
 
 
 @lru_cache(2_000)

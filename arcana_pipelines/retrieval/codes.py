@@ -89,7 +89,7 @@ def codes_of(query: str) -> tuple[tuple[Code, ...], str]:
         return " "
 
     rest = _COUNTED.sub(take_counted, _JOINED.sub(take_joined, query))
-    return tuple(codes), rest
+    return tuple(dict.fromkeys(codes)), rest
 
 
 def _pattern(code: str, family: str | None) -> re.Pattern[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,20 @@ def test_what_means_the_same_is_found_and_is_no_part_of_what_the_question_can_sc
 def test_the_file_has_korean_words_and_english_ones_in_every_line_and_no_line_twice() -> None:
     assert all(re.fullmatch(r"[가-힣]+( [가-힣]+)* \| [a-z]+( [a-z]+)*", line) for line in _LINES)
     assert len(set(_LINES)) == len(_LINES) > 1000
+
+
+def test_a_word_of_thousands_of_syllables_is_looked_up_piece_by_piece_and_no_piece_is_longer_than_a_known_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up: list[str] = []
+
+    class Named(dict[str, tuple[int, ...]]):
+        def __contains__(self, key: object) -> bool:
+            looked_up.append(str(key))
+            return super().__contains__(key)
+
+    known = concepts._concepts()
+    monkeypatch.setattr(concepts, "_concepts", lambda: replace(known, named=Named(known.named)))
+    word = "휴가" + "쀍" * 3000 + "규정"
+    assert [meaning.part for meaning in concepts.meanings(word)] == ["휴가", "규정"]
+    assert len(looked_up) < len(word) * known.longest

@@ -160,3 +160,7 @@ def told(text: str, question: str) -> str:
         shown += f"{text[end:begin]}«{text[begin:behind]}»"
         end = behind
     return shown + text[end:]
+
+
+def test_a_code_that_a_question_has_several_times_is_looked_for_once() -> None:
+    assert marks_of("1층 TG-23 " * 9) == marks_of("1층 TG-23")
