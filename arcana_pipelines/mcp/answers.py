@@ -299,7 +299,10 @@ def _passages(hit: Hit, passage: Passage, most: int) -> str:
     told = _passage(hit, passage, most)
     if hit.also is None:
         return told
-    both = "\n…\n".join((told.removesuffix("\n…"), _whole(hit, hit.also).removeprefix("…\n")))
+    # The headings that are told are those of the first one.
+    elsewhere = hit.also.heading_path if hit.also.heading_path != passage.heading_path else []
+    between = f"… {sizes.cut(' > '.join(elsewhere), NAME_TOKENS)}".rstrip()
+    both = "\n".join((told.removesuffix("\n…"), between, _whole(hit, hit.also).removeprefix("…\n")))
     return both if sizes.tokens_in_json(both) <= most else told
 
 

@@ -67,15 +67,23 @@ class FoundText:
         By words alone there is one: of few words many passages have all.
         """
         parts = passages(self.text, self.title, self.headings, is_first=self.is_first, page=self.page)
-        if not parts:
+        # An empty row of a table is as near to a question as the headings above it.
+        telling = {number for number, part in enumerate(parts) if _tells(part)}
+        if not telling:
             return []
         scores, sections = self._scores(parts, gains), self._sections(parts)
-        best = max(range(len(parts)), key=scores.__getitem__)
+
+        def is_better(number: int) -> tuple[float, int]:
+            return scores[number], -number
+
+        best = max(telling, key=is_better)
         free = set(range(len(parts)))
         first, last = _with_neighbours(parts, sections, scores, best, free, (_SHORT, _MOST, _AS_GOOD))
         found = [self._passage(parts, first, best, last)]
         free -= set(range(first, last + 1))
-        other = max(free, key=lambda number: (scores[number], -number), default=None)
+        told = {(part.headings, part.said) for part in parts[first : last + 1]}
+        others = (number for number in free & telling if (parts[number].headings, parts[number].said) not in told)
+        other = max(others, key=is_better, default=None)
         if self.near and other is not None and scores[other] >= _NEARLY_AS_GOOD * scores[best] > 0:
             sizes = _SHORT_TOO, _MOST_TOO, _AS_GOOD_TOO
             first, last = _with_neighbours(parts, sections, scores, other, free, sizes)
@@ -84,7 +92,8 @@ class FoundText:
 
     def _passage(self, parts: Sequence[Part], first: int, best: int, last: int) -> Passage:
         begin = len(shown(self.text[: parts[first].begin]))
-        text, core = _told([part.said for part in parts[first : last + 1]], best - first)
+        telling = [part for part in parts[first : last + 1] if _tells(part)]
+        text, core = _told([part.said for part in telling], telling.index(parts[best]))
         return Passage(
             begin,
             begin + len(shown(self.text[parts[first].begin : parts[last].end])),
@@ -152,6 +161,11 @@ class FoundText:
         if not stands_earlier(passage.heading_path[-1], self.title, self.page, text, passage.begin):
             return ""
         return text[passage.begin : passage.end]
+
+
+def _tells(part: Part) -> bool:
+    """Whether there is anything in it to read."""
+    return bool(shown(part.said).strip())
 
 
 def _with_neighbours(

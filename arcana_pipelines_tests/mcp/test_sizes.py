@@ -79,3 +79,17 @@ def test_an_assistant_is_told_what_answers_best_whatever_stands_before_it(around
     told = search_answer(Results([hit] * hits, 0.1), lambda named: f"arcana://{named}")
     assert len(told.results) == hits and all(answer in each.text for each in told.results)
     assert all(sizes.tokens_in_json(each.text) <= sizes.HIT_TOKENS + 2 for each in told.results)
+
+
+@pytest.mark.parametrize(
+    ("heading", "told"), [("Seoul", "Thirty days.\n… Seoul\nTwenty days."), ("Berlin", "Thirty days.\n…\nTwenty days.")]
+)
+def test_another_passage_is_told_with_its_own_headings(heading: str, told: str) -> None:
+    hit = Hit(
+        score=0.5, document_id=str(UUID(int=1)), external_id="e", kind="page", title="Leave", url=None, link=None,
+        path="w.p", heading_path=[], position=0, text="Many words. " * 400, version=1, last_edited_at=None,
+        workspace="acme", passage=Passage(0, 12, ["Berlin"], "Thirty days.", (0, 12)),
+        also=Passage(90, 102, [heading], "Twenty days.", (0, 12)),
+    )  # fmt: skip
+    (found,) = search_answer(Results([hit], 0.1), lambda named: f"arcana://{named}").results
+    assert (found.headings, found.text) == (["Berlin"], told)

@@ -165,6 +165,22 @@ class TestWhatIsLeftOut:
         assert not excerpt_too(hit, 400)[0].startswith("…")
 
 
+class TestWhatIsEmpty:
+    """Its vector is that of the headings above it, which are near to every question about them."""
+
+    TABLE = "| Group | Days |\n| --- | --- |\n|  |  |\n| Rays | 60 |\n|  |  |\n| Eels | 40 |"
+
+    def test_no_empty_row_is_chosen_and_none_is_read_along(self) -> None:
+        found = FoundText("Robots", self.TABLE, [], is_first=False, near={0: 0.9, 1: 0.5, 2: 0.9, 3: 0.1})
+        (passage,) = found.best_passages({})
+        assert passage.text == "Group: Rays | Days: 60\nGroup: Eels | Days: 40"
+        assert best(passage) == "Group: Rays | Days: 60"
+
+    @pytest.mark.parametrize("text", ["\t", "\u202e", "| Group |\n| --- |\n|  |"])
+    def test_a_text_with_nothing_to_read_has_no_passage(self, text: str) -> None:
+        assert FoundText("Robots", text, [], is_first=False, near={0: 0.9}).best_passages({}) == []
+
+
 class TestAnotherPassageThatIsNearlyAsGood:
     LEAVE = (
         "## How many days\n\nEighteen days a year.\n\n## How to ask\n\nIn the portal.\n\n"
@@ -191,6 +207,11 @@ class TestAnotherPassageThatIsNearlyAsGood:
         near = dict.fromkeys(range(10), 0.5)
         first, other = FoundText("Letters", text, [], is_first=False, near=near).best_passages({})
         assert first.end <= other.begin or other.end <= first.begin
+
+    def test_what_says_the_same_under_the_same_heading_is_not_shown(self) -> None:
+        text = "Ask the office.\n\n" + "\n\n".join(f"{letter * 150}." for letter in "abcd") + "\n\nAsk the office."
+        near = {0: 0.9, 5: 0.9}
+        assert len(FoundText("Office", text, [], is_first=False, near=near).best_passages({})) == 1
 
     def test_a_reader_is_shown_both(self) -> None:
         first, other = self._found({0: 0.6, 1: 0.1, 2: 0.55})
