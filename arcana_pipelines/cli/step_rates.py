@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arcana_pipelines.errors import FileRefused
 from arcana_pipelines.home import room_in
 from arcana_pipelines.operations.filling import Filling, Step
-from arcana_pipelines.trusted_files import write_private
+from arcana_pipelines.trusted_files import read_ours, write_private
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def measured(home: Path, key: str) -> StepRates | None:
             None if texts is None else _number(texts),
             are_measured=True,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return rates
 
@@ -103,8 +104,9 @@ def _file(home: Path) -> Path:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none was kept yet, or it was damaged: the next run writes it anew
+        found = json.loads(read_ours(file)[0])
+    # None was kept yet, or it was damaged: the next run writes it anew.
+    except (OSError, FileRefused, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -326,13 +327,37 @@ class TestKept:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "{", "[]", '{"a": 1}', '{"a": {"start": 1, "thousand": {}, "texts": null}}', '{"a": {"start": "x"}}'],
+        [
+            "",
+            "{",
+            "[]",
+            '{"a": 1}',
+            '{"a": {"start": 1, "thousand": {}, "texts": null}}',
+            '{"a": {"start": "x"}}',
+            "[" * 100_000,
+            f'{{"a": {{"start": {"9" * 400}, "texts": null}}}}',
+            "\0",
+            f"{' ' * 2_000_000}{{}}",
+        ],
     )
     def test_a_file_that_was_damaged_is_none_and_is_written_anew(self, tmp_path: Path, text: str) -> None:
         (tmp_path / FILE).write_text(text)
         assert measured(tmp_path, "a") is None
         keep(tmp_path, "a", RATES)
         assert measured(tmp_path, "a") == RATES
+
+    def test_a_pipe_in_its_place_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / FILE)
+        assert measured(tmp_path, "a") is None
+        keep(tmp_path, "a", RATES)
+        assert measured(tmp_path, "a") == RATES
+
+    def test_a_link_to_a_file_of_others_is_replaced_and_the_file_left_as_it_is(self, tmp_path: Path) -> None:
+        (tmp_path / "theirs").write_text("theirs")
+        (tmp_path / FILE).symlink_to(tmp_path / "theirs")
+        keep(tmp_path, "a", RATES)
+        assert measured(tmp_path, "a") == RATES
+        assert (tmp_path / "theirs").read_text() == "theirs"
 
     @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
     def test_a_rate_that_cannot_be_is_not_used(self, tmp_path: Path, wrong: float) -> None:
