@@ -7,6 +7,7 @@ every half minute. All of it goes to standard error, and none of it is told with
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 import threading
@@ -34,6 +35,8 @@ REFRESH_SECONDS = 0.5
 LOG_REFRESH_SECONDS = 5.0
 # Asking costs time at the database; each question is asked at most this part of the time.
 SHARE_OF_TIME = 0.05
+# A glance takes long where it waits for a busy machine: what is seen late is taken for slow.
+MOST_SECONDS_TO_GLANCE = 2.0
 
 # Takes a line and its stage.
 Tell = Callable[[str, str], None]
@@ -180,16 +183,16 @@ def _watched(database: Database, watch: Watch, tell: Tell, pause: float) -> Iter
     stop = threading.Event()
 
     def watching() -> None:
-        asks = (watch.look, watch.glance)
+        asks = {watch.look: math.inf, watch.glance: MOST_SECONDS_TO_GLANCE}
         ask_at, tell_at = dict.fromkeys(asks, 0.0), time.monotonic() + pause
         try:
             with database.connect() as connection:
                 while not stop.wait(REFRESH_SECONDS):
                     asked = time.monotonic()
-                    for ask in asks:
+                    for ask, longest in asks.items():
                         if asked >= ask_at[ask]:
                             ask(connection, asked)
-                            ask_at[ask] = asked + (time.monotonic() - asked) / SHARE_OF_TIME
+                            ask_at[ask] = asked + min((time.monotonic() - asked) / SHARE_OF_TIME, longest)
                             break
                     if asked >= tell_at:
                         tell(*watch.line(time.monotonic()))
