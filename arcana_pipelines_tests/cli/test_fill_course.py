@@ -170,6 +170,18 @@ def test_a_rebuild_of_one_size_tells_the_time_of_another(chunks: int, passages: 
         assert shown.wrong(0.1) < 0.15 and shown.wrong(0.25) < MOST_WRONG and shown.wrong(0.5) < 0.25, other[0]
 
 
+def test_where_embedding_takes_most_of_the_time_it_is_told_by_that() -> None:
+    """A hundred milliseconds a chunk: the first rebuild with a model, a quarter of an hour of 10,000 chunks."""
+    chunks = 10_000
+    moments = list(run(StepRates(2.0, dict(zip(Step, SMALL_MODEL[30_000], strict=True))), chunks // 5, 0, steady(1.0)))
+    cut_at, whole = next((at, build) for at, build in moments if not build.uncut)
+    embedding = [(cut_at + (chunks - left) / 10, replace(whole, unembedded=left)) for left in range(chunks, 0, -10)]
+    before = [(at, replace(build, unembedded=build.chunks)) for at, build in moments if at < cut_at]
+    after = [(at + chunks / 10, build) for at, build in moments if at > cut_at]
+    shown = Shown(FillCourse(2, BEGAN, nothing_known), iter([*before, *embedding, *after]))
+    assert [share for share in (0.1, 0.25, 0.5, 0.75) if shown.wrong(share) > 0.05] == []
+
+
 def test_an_index_that_tells_how_far_it_is_tells_the_time_whatever_was_known() -> None:
     """An HNSW index that does not fit into memory is made at a tenth of the speed."""
     course = FillCourse(2, BEGAN, lambda key: RATES)
