@@ -10,6 +10,7 @@ import pytest
 from arcana_pipelines.mcp import sizes
 from arcana_pipelines.mcp.answers import search_answer
 from arcana_pipelines.mcp.first_passages import first_passages
+from arcana_pipelines.retrieval.relevance import WHY_UNJUDGED
 from arcana_pipelines.retrieval.results import Hit, Passage, Results
 
 TEXTS = {
@@ -93,3 +94,22 @@ def test_another_passage_is_told_with_its_own_headings(heading: str, told: str) 
     )  # fmt: skip
     (found,) = search_answer(Results([hit], 0.1), lambda named: f"arcana://{named}").results
     assert (found.headings, found.text) == (["Berlin"], told)
+
+
+@pytest.mark.parametrize("step", ["Walk up the stairs at dusk with a lamp.", "해질녘에 등을 들고 계단을 오른다."])
+def test_an_assistant_is_told_what_is_left_out_and_that_nothing_is_refused(step: str) -> None:
+    lines = [f"{number}. {step}" for number in range(1, 40)]
+    text = "\n".join(lines)
+    first, other = (
+        Passage(text.index(lines[at]), text.index(lines[at]) + len(lines[at]), [], lines[at], (0, len(lines[at])),
+                begins_inside=True, ends_inside=True)
+        for at in (4, 20)
+    )  # fmt: skip
+    hit = Hit(
+        score=0.5, document_id=str(UUID(int=1)), external_id="e", kind="page", title="Lamp", url=None, link=None,
+        path="w.p", heading_path=[], position=0, text=text, version=1, last_edited_at=None, workspace="acme",
+        passage=first, also=other,
+    )  # fmt: skip
+    told = search_answer(Results([hit], 0.1, unjudged="few_texts"), lambda named: f"arcana://{named}")
+    assert told.results[0].text == f"…\n{lines[4]}\n…\n{lines[20]}\n…"
+    assert told.notes == [WHY_UNJUDGED["few_texts"]]
