@@ -110,7 +110,12 @@ def test_a_file_answers_as_postgresql_does(handbook: Harness, file: Path) -> Non
             assert [hit.document_id for hit in found.hits] == [hit.document_id for hit in expected.hits], request
             for hit, same in zip([*found.hits, *found.nearest], [*expected.hits, *expected.nearest], strict=True):
                 assert hit.score == pytest.approx(same.score, abs=2e-3), request
-                assert (hit.text, hit.passage, hit.highlights) == (same.text, same.passage, same.highlights)
+                assert (hit.text, hit.passage, hit.also, hit.highlights) == (
+                    same.text,
+                    same.passage,
+                    same.also,
+                    same.highlights,
+                )
                 assert (hit.title, hit.url, hit.link, hit.path) == (same.title, same.url, same.link, same.path)
                 assert (hit.position, hit.version, hit.heading_path) == (same.position, same.version, same.heading_path)
                 assert (hit.before, hit.after, hit.workspace) == (same.before, same.after, same.workspace)
