@@ -25,6 +25,7 @@ from arcana_pipelines.cli.log_lines import LogLines
 from arcana_pipelines.cli.output import error_console, is_quiet, printable
 from arcana_pipelines.cli.step_rates import keep, measured
 from arcana_pipelines.db.engine import Connection, Database
+from arcana_pipelines.errors import DatabaseUnreachable
 from arcana_pipelines.net.workers import cores
 from arcana_pipelines.operations.filling import Filling, fillings, followed
 from arcana_pipelines.operations.reports import progress_of
@@ -33,6 +34,8 @@ from arcana_pipelines.workspaces.workspaces import Workspace
 REFRESH_SECONDS = 0.5
 # Where no terminal is: a stage that is over before is not told.
 LOG_REFRESH_SECONDS = 5.0
+# So long the end of a run waits for a look that is under way.
+PATIENCE_SECONDS = 2.0
 # Asking costs time at the database; each question is asked at most this part of the time.
 SHARE_OF_TIME = 0.05
 # A glance takes long where it waits for a busy machine: what is seen late is taken for slow.
@@ -194,19 +197,20 @@ def _watched(database: Database, watch: Watch, tell: Tell, pause: float) -> Iter
                             ask(connection, asked)
                             ask_at[ask] = asked + min((time.monotonic() - asked) / SHARE_OF_TIME, longest)
                             break
-                    if asked >= tell_at:
+                    # Where the run is over what it is told by may be closed.
+                    if asked >= tell_at and not stop.is_set():
                         tell(*watch.line(time.monotonic()))
                         tell_at = asked + pause
-        except psycopg.OperationalError:
-            return  # the database went away: the run itself says so
+        except (psycopg.OperationalError, DatabaseUnreachable):
+            return  # the run itself says so
 
-    watcher = threading.Thread(target=watching, daemon=True)
+    watcher = threading.Thread(target=watching, name="progress", daemon=True)
     watcher.start()
     try:
         yield
     finally:
         stop.set()
-        watcher.join(timeout=2)
+        watcher.join(PATIENCE_SECONDS)
 
 
 def _sync_watch(workspace: Workspace) -> Watch:

@@ -9,12 +9,15 @@ import threading
 
 import click
 import pytest
+from pydantic import SecretStr
 
 from arcana_pipelines.cli import progress as progress_module
 from arcana_pipelines.cli.course import Course
 from arcana_pipelines.cli.log_lines import EVERY_SECONDS, LogLines
 from arcana_pipelines.cli.progress import Watch, counted, doing, progress
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.operations.reports import Progress
+from arcana_pipelines.settings import Settings
 from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines_tests.harness import Harness
 
@@ -122,6 +125,44 @@ def test_a_run_says_at_once_that_it_began_and_where_it_is_while_dagster_has_stan
             os.close(before)
     assert looked
     assert capfd.readouterr().err == "acme: starting …\nacme: cutting: 5 of 9 documents\n"
+
+
+def test_a_database_that_cannot_be_asked_how_far_a_run_is_is_told_by_the_run_alone(
+    acme: Harness, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
+    with acme.database.connection() as connection:
+        workspace = workspaces.find(connection, "acme")
+    with progress(Database(nowhere), workspace, True):
+        wait_for_watchers()
+    assert capfd.readouterr().err == "acme: listing …\n"
+
+
+def test_a_look_that_is_late_is_told_to_nobody_who_has_gone(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    is_looking, is_over = threading.Event(), threading.Event()
+
+    def look(connection: object, at: float) -> None:
+        is_looking.set()
+        assert is_over.wait(30)
+
+    for seconds in ("REFRESH_SECONDS", "LOG_REFRESH_SECONDS", "PATIENCE_SECONDS"):
+        monkeypatch.setattr(progress_module, seconds, 0.0)
+    monkeypatch.setattr(progress_module, "fill_watch", lambda *_: Watch(look, lambda at: ("cutting", "cutting")))
+    with acme.database.connection() as connection:
+        workspace = workspaces.find(connection, "acme")
+    with progress(acme.database, workspace, True, fills=True):
+        assert is_looking.wait(30)
+    is_over.set()
+    wait_for_watchers()
+    assert capfd.readouterr().err == "acme: listing …\n"
+
+
+def wait_for_watchers() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "progress":
+            thread.join(30)
 
 
 @click.group()
