@@ -114,8 +114,12 @@ def as_in_other_language(text: str) -> str:
 
 
 def translations(text: str) -> list[str]:
-    """Words of the other language that those of a text mean without much doubt: such as are worth marking."""
-    return [word for meaning in meanings(text) if len(meaning.other) <= _SURE for word in meaning.other]
+    """Words of the other language that those of a text mean without much doubt: such as are worth marking.
+
+    None of a word that is known by the stem of another one (see `apart`).
+    """
+    sure = (meaning for meaning in meanings(text) if len(meaning.other) <= _SURE and apart(meaning.word) is None)
+    return [word for meaning in sure for word in meaning.other]
 
 
 def as_written(word: str) -> str:
@@ -181,7 +185,7 @@ def _parts_of_korean(word: str, concepts: _Concepts) -> Iterator[tuple[str, str]
 def _key(word: str) -> str:
     """What a word of the file, or of a query in English, is known by. A Korean verb: its stem, with 다."""
     if word < "가":
-        return apart(word) or stem_of_english(word)
+        return stem_of_english(word)
     if len(word) == 1 or not word.endswith("다"):
         return word
     return f"{verb_stem(word[:-1] + '려면') or verb_stem(word[:-1] + '으면') or word[:-1]}다"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.lexical.analysis import numbers
+from arcana_pipelines.lexical.concepts import translations
 from arcana_pipelines.lexical.korean_marks import is_counted
 from arcana_pipelines.retrieval.codes import MOST_CODES
 from arcana_pipelines.retrieval.highlights import _RUN, Marks, _spans, highlights, marks_of, terms_in, terms_of
@@ -154,6 +155,11 @@ def test_words_and_numbers_that_stand_by_themselves_are_marked_in_codes_too(
 )
 def test_another_form_of_an_english_word_is_marked_and_not_another_word(question: str, text: str, marked: str) -> None:
     assert told(text, question) == marked
+
+
+def test_no_word_of_the_other_language_is_marked_for_another_one_of_the_same_stem() -> None:
+    assert translations("the line") == ["줄", "선"]
+    assert translations("the brake lining") == []
 
 
 def told(text: str, question: str) -> str:
