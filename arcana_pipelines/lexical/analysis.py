@@ -90,9 +90,9 @@ _JOINING = frozenset(
     "any".split()
 )
 _ASKING = frozenset(
-    "how what when where which who whom whose why can do does did i you me myself mine ours please about tell "
-    "anyone anybody somebody someone must might shall d ll m re ve don doesn didn isn aren wasn won couldn shouldn "
-    "wouldn could would should t s".split()
+    "how many much often what when where which who whom whose why can do does did i you me myself mine ours please "
+    "about tell anyone anybody somebody someone must might shall d ll m re ve don doesn didn isn aren wasn won couldn "
+    "shouldn wouldn could would should t s".split()
 )
 _stemmer = Stemmer.Stemmer("english", 0)
 

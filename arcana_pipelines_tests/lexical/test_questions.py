@@ -16,6 +16,7 @@ from arcana_pipelines.retrieval.highlights import highlights, marks_of
     "asked",
     [
         "how do I", "what can you", "could somebody please tell me about", "why won't", "when must I", "whose",
+        "how many", "how much", "how often",
         "어떻게 하나요",
         "되나요", "있나요", "알려 주세요", "좀 알려줘", "뭔가요", "무엇인가요", "궁금해요", "혹시 가능한가요",
         "해야 돼요",
