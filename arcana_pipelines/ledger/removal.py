@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from arcana_pipelines.audit.record import record
@@ -116,6 +116,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
     with connection.transaction():
         _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
+    unseen = unseen_above(connection, generation, source, [ref for _, ref in answered])
+    with connection.transaction():
         hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
         archived = _archived_unseen(connection, generation, hidden, listing.source_time)
         for external_id, presence, ref in looks:
@@ -136,7 +138,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
         alive: list[tuple[Presence, PageRef]] = []
         for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
-            if is_below_trash(connection, generation, ref, trashed):
+            if is_below_trash(connection, generation, ref, trashed, unseen):
                 _mark_below_trash(connection, generation, ref.external_id)
                 trashed.append(ref.external_id)
             else:
@@ -156,13 +158,50 @@ def _unseen_containers(
     return [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
 
 
-def is_below_trash(connection: Connection, generation: Generation, ref: PageRef, trashed: Sequence[str] = ()) -> bool:
+def is_below_trash(
+    connection: Connection,
+    generation: Generation,
+    ref: PageRef,
+    trashed: Sequence[str] = (),
+    unseen: Sequence[PageRef] = (),
+) -> bool:
     """True when a page or database above the page goes with the trash, counted from the parent it has now.
 
-    `trashed` are pages that are about to.
+    `trashed` are pages that are about to; `unseen` is what `unseen_above` found.
     """
-    key = {**generation.params, "parent": ref.parent_id, "trashed": list(trashed)}
+    key = {
+        **generation.params,
+        "parent": ref.parent_id,
+        "trashed": list(trashed),
+        "unseen": [above.external_id for above in unseen],
+        "unseen_parents": [above.parent_id for above in unseen],
+        "unseen_in_trash": [above.in_trash for above in unseen],
+    }
     return bool(scalar(connection, load_sql("removal_ancestors"), key))
+
+
+def unseen_above(
+    connection: Connection, generation: Generation, source: Source, refs: Sequence[PageRef]
+) -> list[PageRef]:
+    """The pages above these that no listing has ever shown. Those that are not among these are looked at now.
+
+    One may have been made, and trashed with all that is below it, between two listings.
+    """
+    found: dict[str, PageRef | None] = {ref.external_id: ref for ref in refs}
+    unseen: dict[str, PageRef | None] = {}
+    above = list(refs)
+    while parents := [ref.parent_id for ref in above if ref.parent_kind == "page" and ref.parent_id]:
+        key = {"workspace_id": generation.workspace_id, "parents": parents}
+        new = [page for page in scalars(connection, load_sql("removal_unseen"), key) if page not in unseen]
+        unseen |= {page: found[page] if page in found else _looked_at(source, page) for page in new}
+        above = [ref for page in new if (ref := unseen[page]) is not None]
+    return [ref for ref in unseen.values() if ref is not None]
+
+
+def _looked_at(source: Source, page: str) -> PageRef | None:
+    presence, ref = source.confirm(page)
+    # In a deleted block it is in no trash by itself.
+    return None if ref is None else replace(ref, in_trash=presence is Presence.TRASHED)
 
 
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from arcana_pipelines.ledger import files, generations, inbox, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
-from arcana_pipelines.ledger.removal import is_below_trash, remove_absent, shows_everything
+from arcana_pipelines.ledger.removal import is_below_trash, remove_absent, shows_everything, unseen_above
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.one_ahead import one_ahead
 from arcana_pipelines.net.workers import worker_threads
@@ -112,7 +112,7 @@ def sync_pages(
     listing, listed = _list(connection, workspace, source, generation, on_listed)
     there = _look_at_announced(connection, generation, source, announced, listing)
     if mode is Mode.AUDIT:
-        listed += _follow_links(connection, generation, source)
+        there += _follow_links(connection, generation, source, [ref.external_id for _, ref in there])
         listed += _look_at_archived(connection, generation, source)
         if source.capabilities.hides_edits:
             pages.mark_share_stale(connection, generation, AUDITS_TO_READ_ALL)
@@ -127,7 +127,7 @@ def sync_pages(
     source_now = listing.source_time or _newest_edit(connection, generation) or LONG_AGO
     # Removal comes first: reading a page that the trash or a whole listing speaks against proves nothing.
     removal = remove_absent(connection, generation, source, listing, allow_removals)
-    listed += _take_up(connection, generation, there)
+    listed += _take_up(connection, generation, source, there)
     listed += pages.companions_follow(connection, generation, source.capabilities.has_companions)
     until = None if read_seconds is None else time.monotonic() + read_seconds
     reading = _Reading(connection, generation, source, source_now, concurrency, until, on_read)
@@ -204,10 +204,15 @@ def _record_databases(connection: Connection, generation: Generation, source: So
             pages.record(connection, generation, databases)
 
 
-def _follow_links(connection: Connection, generation: Generation, source: Source) -> int:
-    """Look at pages that others link to but no listing has shown (search is not exhaustive)."""
+def _follow_links(
+    connection: Connection, generation: Generation, source: Source, known: Collection[str]
+) -> list[tuple[Presence, PageRef]]:
+    """Look at pages that others link to but no listing has shown (search is not exhaustive); returns those that are
+    there, without those that are `known` to be.
+    """
     unknown = pages.unknown_links(connection, generation.workspace_id, MOST_LINKS)
-    return pages.record_looks(connection, generation, [source.confirm(external_id) for external_id in unknown])
+    looks = [source.confirm(external_id) for external_id in unknown if external_id not in known]
+    return [(presence, ref) for presence, ref in looks if presence.is_there and ref is not None]
 
 
 def _look_at_archived(connection: Connection, generation: Generation, source: Source) -> int:
@@ -242,13 +247,17 @@ def _look_at_announced(
     return alive
 
 
-def _take_up(connection: Connection, generation: Generation, announced: Sequence[tuple[Presence, PageRef]]) -> int:
-    """Record announced pages that are there, except below something in the trash; returns how many."""
+def _take_up(
+    connection: Connection, generation: Generation, source: Source, there: Sequence[tuple[Presence, PageRef]]
+) -> int:
+    """Record pages that direct looks found to be there, except below something in the trash; returns how many."""
     # Removal may have listed some of them in the meantime.
-    new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in announced]))
+    new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in there]))
+    taken = [(presence, ref) for presence, ref in there if ref.external_id in new]
+    unseen = unseen_above(connection, generation, source, [ref for _, ref in taken])
     looks = [
-        (presence, ref) for presence, ref in announced
-        if ref.external_id in new and not is_below_trash(connection, generation, ref)
+        (presence, ref) for presence, ref in taken
+        if not is_below_trash(connection, generation, ref, unseen=unseen)
     ]  # fmt: skip
     return pages.record_looks(connection, generation, looks)
 

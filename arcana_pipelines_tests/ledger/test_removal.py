@@ -306,6 +306,41 @@ class TestBelowTheTrash:
         acme.sync()
         acme.assert_matches_world()
 
+    @pytest.mark.parametrize("trashed", ["known", "made since"])
+    @pytest.mark.parametrize("is_deep", [True, False])
+    def test_what_others_link_to_is_not_taken_up_below_a_page_that_was_trashed_before_a_listing_showed_it(
+        self, acme: Harness, page: str, trashed: str, is_deep: bool
+    ) -> None:
+        acme.world.trash_marks_descendants = False
+        acme.settle()
+        acme.sync()
+        above = page if trashed == "known" else acme.world.add_page("Above")
+        between = acme.world.add_page("Between", parent=above) if is_deep else above
+        below = acme.world.add_page("Below", parent=between, blocks=[blocks.paragraph("below text")])
+        acme.world.add_page("Bystander", blocks=[blocks.link_to_page(below)])
+        acme.settle()
+        acme.world.trash(above)
+        acme.sync()
+        for _ in range(2):
+            acme.sync(Mode.AUDIT)
+            acme.assert_matches_world()
+
+    def test_what_moved_below_a_page_that_was_made_and_trashed_since_goes_with_it(
+        self, acme: Harness, page: str
+    ) -> None:
+        acme.world.trash_marks_descendants = False
+        inner = acme.world.add_page("Inner", parent=page, blocks=[blocks.paragraph("inner text")])
+        for number in range(6):
+            acme.world.add_page(f"Innermost {number}", parent=inner, blocks=[blocks.paragraph("innermost text")])
+        acme.settle()
+        acme.sync()
+        above = acme.world.add_page("Above")
+        acme.world.move(inner, above)
+        acme.world.trash(above)
+        acme.settle()
+        assert acme.sync(Mode.FULL)["pages"]["removed"] == 7
+        acme.assert_matches_world()
+
     @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
     def test_the_rows_of_a_trashed_database_go_and_come_back_with_it(self, acme: Harness, mode: Mode) -> None:
         database = acme.world.add_database("Tasks", schema={"Done": "checkbox"})
