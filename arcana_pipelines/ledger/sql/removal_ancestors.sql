@@ -1,8 +1,8 @@
 -- Does this parent, or anything above it, go with the trash? What is gone there for another reason says nothing of what is
 -- below it: a page may be shared by itself below one that is not.
--- in: workspace_id, parent (external_id), trashed (ids of pages that are about to be removed with the trash), and of pages
---     that the ledger has never seen and that were looked at: unseen (ids), unseen_parents (of the same length; NULL: none),
---     unseen_in_trash (likewise)
+-- in: workspace_id, parent (external_id), trashed (ids of pages that are about to be removed with the trash),
+--     unseen (ids of pages that the ledger has never seen and that were looked at),
+--     unseen_parents (of these; NULL: none), unseen_in_trash (of these)
 -- out: true or false; NULL: nothing is known above
 WITH RECURSIVE above AS (
     SELECT NULL::text AS external_id, %(parent)s::text AS parent_external_id, false AS in_trash, NULL::text AS state,

@@ -1,5 +1,5 @@
 -- The parents of pages, as direct looks have told them.
--- in: workspace_id, ids, kinds and parents (of the same length; NULL: not known)
+-- in: workspace_id, ids, kinds (of the same length), parents (likewise; NULL: not known)
 -- out: nothing
 UPDATE source_page p SET parent_kind = looks.kind, parent_external_id = looks.parent
 FROM unnest(%(ids)s::text[], %(kinds)s::text[], %(parents)s::text[]) AS looks (external_id, kind, parent)
