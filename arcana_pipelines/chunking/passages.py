@@ -16,6 +16,7 @@ from itertools import accumulate, pairwise, zip_longest
 from arcana_pipelines.chunking.blocks import Block, Part, is_item, read_blocks, sentences
 from arcana_pipelines.chunking.headings import Heading, below, heading_of, lead
 from arcana_pipelines.lexical.analysis import count_cjk
+from arcana_pipelines.markdown.tables import pipe_cells
 
 # A paragraph is one passage up to half as much again; of a longer one sentences are taken together up to this.
 _WANTED = 320  # characters, as `weight_of` counts them
@@ -186,7 +187,7 @@ def _filled_in(cells: Sequence[str]) -> list[str]:
 
 
 def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip().strip("|").split("|")]
+    return [cell.strip() for cell in pipe_cells(row)]
 
 
 def _items(text: str) -> Iterator[_Span]:

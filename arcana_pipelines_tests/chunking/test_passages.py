@@ -36,6 +36,19 @@ def test_a_row_is_embedded_with_the_names_of_its_columns() -> None:
     assert row.embedded == "Doors > Codes\nDoor: Front, Code: 4711"
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (r"| Amber \| dark | 3 drops |", "Varnish: Amber | dark, Dose: 3 drops"),
+        (r"| 호박색 \| 진한 | 세 방울 |", "Varnish: 호박색 | 진한, Dose: 세 방울"),
+        (r"| `a\|b` | 1 \| 2 |", "Varnish: `a|b`, Dose: 1 | 2"),
+    ],
+)
+def test_a_bar_that_stands_in_a_cell_ends_none(row: str, said: str) -> None:
+    (passage,) = passages(f"| Varnish | Dose |\n| --- | --- |\n{row}\n", "Page", [], is_first=True)
+    assert passage.embedded.endswith(said)
+
+
 def test_the_cells_of_a_row_are_read_with_bars_between_them_since_commas_stand_in_cells() -> None:
     (row,) = found("| Door | Who | Note |\n| --- | --- | --- |\n| Front, rear | 강, 오 | |")
     assert row.said == "Door: Front, rear | Who: 강, 오"
