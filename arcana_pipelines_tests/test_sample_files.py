@@ -15,6 +15,7 @@ from arcana_pipelines.files.kinds import kind_of
 from arcana_pipelines.files.parsing.registry import Options
 from arcana_pipelines.files.parsing.run import read_file
 from arcana_pipelines.files.text import FileText, written
+from arcana_pipelines.retrieval.excerpts import marked_as_part
 from arcana_pipelines.retrieval.hit_files import where_in_korean, where_in_words
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.workspaces.workspaces import find
@@ -93,7 +94,9 @@ def test_each_answers_in_both_languages_and_says_where(database: Database) -> No
         hit = searcher.search(SearchRequest("how many robots fit on one truck to Busan?", 1)).hits[0]
         readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
         assert hit.file and hit.passage
-        assert f"   {where_in_words(hit.file)}\n{indent(hit.passage.text, ' ' * 6)}\n" in readme
+        before, behind = marked_as_part(hit, hit.passage)
+        printed = indent(f"{where_in_words(hit.file)}\n{before}{hit.passage.text}{behind}\n", " " * 6)
+        assert printed in readme
         checklist = "Daily_safety_checklist.docx, attached to HR-450 Busan pilot"
         for query in ("how loud must the horn be?", "로봇 일일 점검표는 얼마 동안 보관하나요?"):
             assert cited(query)[0] == checklist

@@ -94,6 +94,8 @@ _ASKING = frozenset(
     "about tell anyone anybody somebody someone must might shall d ll m re ve don doesn didn isn aren wasn won couldn "
     "shouldn wouldn could would should t s".split()
 )
+# Of "how long is the trial period" no answer says `long`.
+_HOW = re.compile(r"\b(how)\s+(?:long|far|old|big|large|tall|soon|late|early)\b", re.IGNORECASE)
 _stemmer = Stemmer.Stemmer("english", 0)
 
 
@@ -370,6 +372,11 @@ def words_of(text: str) -> set[str]:
 def runs_of(text: str) -> list[str]:
     """The words and numbers of a text as they are written, in lower case, in their order, each once."""
     return list(dict.fromkeys(run for run in _runs(text)[0] if run.isalnum()))
+
+
+def without_measure(question: str) -> str:
+    """A question without the word behind `how` that says which measure is asked for."""
+    return _HOW.sub(r"\1", question)
 
 
 def is_asking(run: str) -> bool:

@@ -16,7 +16,7 @@ from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.embedding.language_means import between, means_of
 from arcana_pipelines.embedding.protocol import EmbedsQuestions
 from arcana_pipelines.errors import EmbeddingFailed
-from arcana_pipelines.lexical.analysis import query_terms
+from arcana_pipelines.lexical.analysis import query_terms, without_measure
 from arcana_pipelines.lexical.concepts import as_in_other_language
 from arcana_pipelines.markdown.characters import clean
 from arcana_pipelines.observing.traces import traced
@@ -91,11 +91,12 @@ class Answering(ABC):
         started = time.monotonic()
         # As texts are stored: what nobody sees in a question would change what it means to the model.
         text = clean(request.query).strip()
-        terms = query_terms(text)
+        words = without_measure(text)
+        terms = query_terms(words)
         # A question without a word finds nothing, whatever was asked before.
         context = context_of(text, request.earlier) if terms and request.earlier else None
         if context is not None:
-            terms = query_terms(text, context.earlier)
+            terms = query_terms(words, context.earlier)
         terms = dict(list(terms.items())[:MOST_TERMS])
         reranker = self._reranker if request.ranking == "fused" else None
         after, k = None, request.k
@@ -156,7 +157,7 @@ class Answering(ABC):
             if context is None and means is None and isinstance(embedder, EmbedsQuestions):
                 alone = embedder.embed_question(prefix + question.text)
                 return Meaning(Vector(alone.vector).to_text(), alone.vector, tokens=alone.tokens)
-            other = as_in_other_language(question.text) if means is not None else ""
+            other = as_in_other_language(question.words) if means is not None else ""
             together = context.together if context is not None else ""
             embedded = embedder.embed([prefix + text for text in (question.text, other, together) if text])
         except EmbeddingFailed as error:

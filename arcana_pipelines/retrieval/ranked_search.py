@@ -12,7 +12,7 @@ from uuid import UUID
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.protocol import Vectors
 from arcana_pipelines.lexical import concepts, gibberish, query_plan, typos
-from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, keys_of_term, query_terms
+from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, keys_of_term, query_terms, without_measure
 from arcana_pipelines.lexical.coverage import AskedWord, Coverage, asked_words
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.cursor import DEEPEST, Cursor, microseconds, question_hash
@@ -71,9 +71,14 @@ class Question:
     context: Context | None = None
 
     @property
+    def words(self) -> str:
+        """The text whose words are looked for."""
+        return without_measure(self.text)
+
+    @property
     def parts(self) -> tuple[tuple[str, float], ...]:
         """The texts whose words are looked for, each with what they count, the question itself first."""
-        return ((self.text, 1.0), *(self.context.earlier if self.context else ()))
+        return ((self.words, 1.0), *(self.context.earlier if self.context else ()))
 
     def on_the_page(self, gains: Mapping[int, float]) -> Mapping[int, float]:
         """What each word counts where the answer stands on a page, of what it counts in finding the page.
@@ -82,7 +87,7 @@ class Question:
         """
         if self.context is None:
             return gains
-        own = query_terms(self.text)
+        own = query_terms(self.words)
         earlier = {term for text, _ in self.context.earlier for term in query_terms(text)} - own.keys()
         return {term: gain * EARLIER_ON_THE_PAGE if term in earlier else gain for term, gain in gains.items()}
 

@@ -35,6 +35,18 @@ def test_so_are_words_of_the_same_meaning_in_the_same_one(question: str, found: 
     assert term_id(found) not in query_terms(question)
 
 
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("How many days off?", "종료"), ("Who works on Friday?", "노동조합"), ("Who works on Friday?", "공사"),
+        ("Is a long answer right?", "길"), ("What is on the second floor?", "부업"), ("소 1동은 어디인가요?", "~cow"),
+        ("양 팀의 개 수", "~sheep"),
+    ],
+)  # fmt: skip
+def test_parts_of_phrases_and_short_words_with_another_sense_are_not_looked_for(question: str, other: str) -> None:
+    assert term_id(other) not in concepts.in_other_language(question)
+
+
 def test_names_and_numbers_of_a_question_are_the_same_in_both_languages() -> None:
     terms = concepts.in_other_language("HR-1200 배터리는 몇 시간 가나요?")
     assert terms[term_id("hr-1200")].weight == 1

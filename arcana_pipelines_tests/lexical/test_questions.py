@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcana_pipelines.lexical.analysis import LEVELS, SILENT, numbers, query_terms, term_id, tokens
+from arcana_pipelines.lexical.analysis import LEVELS, SILENT, numbers, query_terms, term_id, tokens, without_measure
 from arcana_pipelines.lexical.korean import verb_stem, without_endings
 from arcana_pipelines.lexical.weights import chunk_weights
 from arcana_pipelines.retrieval.highlights import highlights, marks_of
@@ -30,6 +30,14 @@ def test_words_that_only_ask_weigh_next_to_nothing_beside_others(asked: str, sub
     of_subject = query_terms(subject)
     assert all(terms[number].weight == 1 for number in of_subject)
     assert all(term.weight <= SILENT for number, term in terms.items() if number not in of_subject)
+
+
+@pytest.mark.parametrize("question", ["how long is the trial", "How  far is it", "how old are robots", "how late"])
+def test_the_measure_that_is_asked_for_is_not_looked_for(question: str) -> None:
+    """Answers say how long it is, and not `long`, which other texts say of something else."""
+    measure = question.split()[1]
+    assert query_terms(measure).keys().isdisjoint(query_terms(without_measure(question)))
+    assert without_measure(f"a {measure} answer to what is {measure}") == f"a {measure} answer to what is {measure}"
 
 
 @pytest.mark.parametrize("word", ["쓰나요", "받을까요", "보내세요", "늦었습니다", "먹어요", "신청하려면"])

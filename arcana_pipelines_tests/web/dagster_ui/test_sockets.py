@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,22 @@ def refused(api: Api, headers: dict[str, str], **options: Any) -> int:
     with pytest.raises(InvalidStatus) as answer, opened(api, headers, **options):
         pass
     return answer.value.response.status_code
+
+
+def is_let_in(api: Api, headers: dict[str, str]) -> bool:
+    try:
+        with opened(api, headers):
+            return True
+    except InvalidStatus:
+        return False
+
+
+def has_come_about(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Whether it does, within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (has := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return has
 
 
 def closed_with(socket: ClientConnection) -> int | None:
@@ -129,8 +146,8 @@ class TestStaysShut:
             assert refused(ui, with_session(admin)) == 503
             socket.send("still there")
             assert socket.recv(30) == "still there"
-        with opened(ui, with_session(admin)):
-            pass
+        # The server learns a moment later that the page is gone.
+        assert has_come_about(lambda: is_let_in(ui, with_session(admin)))
 
     def test_while_nobody_knows_who_may(
         self, ui: Api, admin: Visitor, dagster: Dagster, monkeypatch: pytest.MonkeyPatch
