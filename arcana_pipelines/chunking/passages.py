@@ -61,7 +61,6 @@ def passages(
         page: all of the document's text, which tells how a list that began in an earlier chunk is counted.
     """
     found: list[Passage] = []
-    markers = {begin: (written, counted) for begin, written, counted in numbers_of(text, is_first, page).markers}
     end = 0
     for block in read_blocks(text):
         begin = text.index(block.text, end)
@@ -73,8 +72,9 @@ def passages(
             continue
         names = tuple(heading.text for heading in headings)
         above = f"{lead(title, names)}\n"
+        markers = _markers_of(block, begin > 0 or is_first, page) if block.kind == "list" else {}
         for start, stop, embedded, said in _parts(block):
-            written, counted = markers.get(begin + start, ("", ""))
+            written, counted = markers.get(start, ("", ""))
             found.append(
                 Passage(begin + start, begin + stop, names, above + embedded, counted + said.removeprefix(written))
             )
@@ -120,14 +120,18 @@ def numbers_of(text: str, is_first: bool, page: str | None = None) -> Numbers:
     for block in read_blocks(text):
         begin = text.index(block.text, end)
         end = begin + len(block.text)
-        if block.kind != "list":
-            continue
-        may_go_on = begin == 0 and not is_first
-        counted = _counted(block.text, may_go_on=may_go_on)
-        if may_go_on and counted and page is not None:
-            counted = _counted_on_page(block.text, page) or counted
-        found |= {begin + start: marker for start, marker in counted.items()}
+        if block.kind == "list":
+            markers = _markers_of(block, begin > 0 or is_first, page)
+            found |= {begin + start: marker for start, marker in markers.items()}
     return Numbers(tuple((begin, *found[begin]) for begin in sorted(found)))
+
+
+def _markers_of(block: Block, is_whole: bool, page: str | None) -> dict[int, tuple[str, str]]:
+    """As `_counted`, of a list; not `is_whole`: it may have begun before the chunk, as `page` tells."""
+    counted = _counted(block.text, may_go_on=not is_whole)
+    if not is_whole and counted and page is not None:
+        return _counted_on_page(block.text, page) or counted
+    return counted
 
 
 def _counted_on_page(block: str, page: str) -> dict[int, tuple[str, str]]:
