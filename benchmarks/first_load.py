@@ -1,12 +1,13 @@
 """How soon a first load can be searched, against how long it has to read: `python benchmarks/first_load.py`.
 
     python benchmarks/first_load.py                    # 1,500 pages of 1 to 3 chunks, about ten minutes
-    python benchmarks/first_load.py --chunks 9         # longer pages: embedding is what limits
+    python benchmarks/first_load.py --chunks 9 --pages 300    # longer pages: embedding is what limits
     python benchmarks/first_load.py --pages 200 --rate 600 --model local-small
 
 The stand-in answers at once; the product keeps to its limit of requests a minute. `arcana sync` runs in a process of
 its own. Meanwhile the index is looked at: each document that it serves is whole. When it is over, the database says
-when each page was read and since when it is served. Exit code 1: a target was missed.
+when each page was read and since when it is served, and with `--chunks` some of the pages are embedded by themselves.
+Exit code 1: a target was missed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ from index_build import met, percentile
 from machine import print_machine
 from own_server import own_server
 
+from arcana_pipelines.chunking.chunker import chunk_document
+from arcana_pipelines.chunking.sizes import ChunkerSettings
+from arcana_pipelines.chunking.tokens import vocabulary
+from arcana_pipelines.embedding.catalogue import model_named
+from arcana_pipelines.embedding.registry import model_of, open_embedder
+from arcana_pipelines.settings import Settings
 from arcana_pipelines.testing.notion_server import NotionWorld, serve
 from arcana_pipelines.testing.notion_server.model import blocks
 from arcana_pipelines.testing.notion_server.world.world import DEFAULT_TOKEN
@@ -41,8 +48,9 @@ WORDS = (
     "battery robot policy holiday invoice request index search access deploy backup review audit team ticket week "
     "배터리 로봇은 로봇을 휴가 정책은 청구서 요청을 색인 검색 권한 배포 백업을 검토 감사 팀의 티켓 주말"
 ).split()
-# About so many words are a chunk of 256 tokens.
-WORDS_OF_A_CHUNK = 80
+# Of these words so many are a chunk, and a third of them a paragraph.
+WORDS_OF_A_CHUNK = 195
+EMBEDDED_ALONE = 40  # pages by which it is told how long embedding takes that does nothing else
 
 
 def make_world(pages: int, chunks: int) -> NotionWorld:
@@ -52,8 +60,8 @@ def make_world(pages: int, chunks: int) -> NotionWorld:
     for number in range(pages):
         world.clock.advance(61)
         paragraphs = [
-            blocks.paragraph(f"{' '.join(rng.choices(WORDS, k=40))}.")
-            for _ in range((chunks or rng.randint(1, 3)) * WORDS_OF_A_CHUNK // 40)
+            blocks.paragraph(f"{' '.join(rng.choices(WORDS, k=WORDS_OF_A_CHUNK // 3))}.")
+            for _ in range(3 * (chunks or rng.randint(1, 3)))
         ]
         page = world.add_page(f"Page {number} {rng.choice(WORDS)}", top if number % 20 else None, paragraphs)
         top = top if number % 20 else page
@@ -105,6 +113,36 @@ class Looks:
         return [page for (page,) in rows]
 
 
+def embedding_alone(url: str, home: Path, provider: str) -> float:
+    """Seconds that the texts of all pages take to be embedded by a process that does nothing else, told by a part."""
+    settings = Settings(arcana_home=home, database_url=url, embedding_provider=provider)
+    model, dimensions = model_of(settings)
+    known, (contents, pages) = model_named(model), contents_of(url)
+    assert known.vocabulary is not None
+    texts: set[str] = set()
+    for content in contents:
+        for chunk in chunk_document(content, ChunkerSettings(), vocabulary(known.vocabulary)):
+            texts.add(chunk.embed_text)
+            if known.compares_passages:
+                texts.update(passage.embedded for passage in chunk.passages(content["title"]))
+    embedder, prefixed = open_embedder(settings, model, dimensions), [known.passage_prefix + text for text in texts]
+    embedder.embed(prefixed[:20])
+    started = time.monotonic()
+    for first in range(0, len(prefixed), 100):
+        embedder.embed(prefixed[first : first + 100])
+    return (time.monotonic() - started) * pages / len(contents)
+
+
+def contents_of(url: str) -> tuple[list[dict[str, Any]], int]:
+    """The contents of some pages, and how many pages there are."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT contents FROM document_content ORDER BY document_content_id LIMIT %s", [EMBEDDED_ALONE]
+        ).fetchall()
+        (pages,) = connection.execute("SELECT count(*) FROM document_content").fetchone() or (0,)
+    return [contents for (contents,) in rows], pages
+
+
 def memory_of(process: subprocess.Popen[Any]) -> int:
     """Bytes that a process and its children have resident; pages that they share count each time."""
     children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
@@ -115,8 +153,9 @@ def memory_of(process: subprocess.Popen[Any]) -> int:
     return total
 
 
-def measure(home: Path, url: str, server: str, rate: int, model: str) -> bool:
+def measure(home: Path, url: str, server: str, given: argparse.Namespace) -> bool:
     """Load, look, and report."""
+    rate, model = given.rate, given.model
     environment = {
         "PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "ARCANA_HOME": str(home), "DATABASE_URL": url, "NOTION_TOKEN": DEFAULT_TOKEN, "NOTION_BASE_URL": server,
@@ -147,14 +186,19 @@ def measure(home: Path, url: str, server: str, rate: int, model: str) -> bool:
     print(f"{len(waited)} pages, {report['chunks']['published']} chunks, {requests} requests, {rate} a minute")
     print(f"{report['embeddings']}; all was read after {read:.0f} s, {at_limit:.0f} s at the limit")
     print(f"{looks.number} looks; {memory / 1e6:.0f} MB at most in all processes of the sync")
-    return all(
-        [
+    if given.chunks:
+        alone = embedding_alone(url, home, model)
+        print(f"embedding alone takes {alone:.0f} s, by {EMBEDDED_ALONE} pages")
+        print(f"pages were found {percentile(waited, 95):.0f} s after they were read (p95)")
+        targets = [met("the whole load, s", seconds, 1.15 * max(at_limit, alone))]
+    else:
+        targets = [
             met("pages are found after they were read, s, p95", percentile(waited, 95), MOST_WAIT_SECONDS),
             met(f"the newest {NEWEST} pages are found after the start, s", newest, MOST_NEWEST_SECONDS),
             met("the whole load, s", seconds, 1.05 * at_limit + 60),
-            met("looks that saw a document in part, or wrong counts", looks.broken, 0),
         ]
-    )
+    targets.append(met("looks that saw a document in part, or wrong counts", looks.broken, 0))
+    return all(targets)
 
 
 def main() -> int:
@@ -178,7 +222,7 @@ def main() -> int:
     address = server.stdout.readline().strip()
     try:
         with own_server() as (home, url):
-            return 0 if measure(home, url, address, given.rate, given.model) else 1
+            return 0 if measure(home, url, address, given) else 1
     finally:
         server.stdin.close()
         server.wait(30)
