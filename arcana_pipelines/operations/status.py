@@ -288,7 +288,8 @@ def _source_state(connection: Connection, workspace: Workspace) -> SourceState:
         connection,
         _Polled,
         "SELECT w.poll_problem, l.paused_until, l.reason FROM workspace w LEFT JOIN source_limit l "
-        "ON l.credential_hash = w.credential_hash AND l.paused_until > now() WHERE w.workspace_id = %s",
+        "ON l.credential_hash = w.credential_hash AND l.paused_until BETWEEN now() AND now() + interval '1 hour' "
+        "WHERE w.workspace_id = %s",
         [workspace.workspace_id],
     )
     return SourceState(

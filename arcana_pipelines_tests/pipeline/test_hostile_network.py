@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from arcana_pipelines.ledger.polling import poll_and_record
+from arcana_pipelines.ledger.polling import poll, poll_and_record
 from arcana_pipelines.sources.client import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
@@ -193,6 +193,29 @@ class TestTimes:
         acme.settle()
         acme.sync()
         acme.assert_matches_world()
+
+    def test_a_clock_that_is_set_back_by_an_hour_puts_no_look_and_no_sync_off(self, acme: Harness) -> None:
+        acme.sync()
+        acme.settle()
+        acme.sync()
+        # What was written before is of an hour from now.
+        acme.rows(
+            "UPDATE workspace SET polled_at = now() + interval '1 hour', poll_after = now() + interval '61 minutes' "
+            "RETURNING 1"
+        )
+        acme.rows("UPDATE sync_generation SET started_at = started_at + interval '1 hour' RETURNING 1")
+        with acme.database.connection() as connection:
+            (workspace,) = due_for_poll(connection, [])
+        source = acme.source()
+        assert not poll(acme.database, workspace, source).needed
+        acme.rows(
+            "UPDATE source_page SET state = 'suspect', next_attempt_at = now() + interval '70 minutes' "
+            "WHERE external_id = (SELECT min(external_id) FROM source_page WHERE NOT is_container) RETURNING 1"
+        )
+        assert poll(acme.database, workspace, source).reason == "missing pages wait for confirmation"
+        acme.rows("UPDATE source_page SET state = 'pending' WHERE state = 'suspect' RETURNING 1")
+        assert poll(acme.database, workspace, source).reason == "pages wait to be read"
+        source.close()
 
     @pytest.mark.parametrize(
         "cursor",

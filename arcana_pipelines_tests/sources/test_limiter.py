@@ -125,6 +125,20 @@ def test_an_absurd_pause_is_an_hour(limiter: Limiter) -> None:
         limiter().acquire()
 
 
+@pytest.mark.parametrize("window", [0, 20])
+def test_a_clock_that_is_set_back_holds_nobody_up(limiter: Limiter, database: Database, window: int) -> None:
+    for _ in range(window):
+        limiter(window).acquire()
+    limiter(window).throttled(30, "public_api_request_rate_limit", shrink=False)
+    move_clock(database, -3600)
+    limiter(window).acquire()
+    # What is asked for from then on counts as ever.
+    limiter(window).throttled(5, "public_api_request_rate_limit", shrink=False)
+    with pytest.raises(Slept) as slept:
+        limiter(window).acquire()
+    assert slept.value.seconds == 5
+
+
 def test_the_allowance_shrinks_once_for_a_burst_and_not_below_its_floor(limiter: Limiter, database: Database) -> None:
     one = limiter(100)
     one.acquire()

@@ -1,9 +1,10 @@
 -- Work that an interrupted or incomplete sync left behind, or whose time has come; NULL when there is none.
 -- What a source refused a moment ago is not asked for again at once: such work waits for a minute, unless a person asks.
+-- What is put off for longer than anything is was put off by a clock that has been set back since.
 -- in: workspace_id, at_once, fetches (files are fetched: what waits for that is work)
 -- out: the work in a few words, or NULL
 WITH last AS (
-    SELECT %(at_once)s OR coalesce(max(g.started_at) < now() - interval '1 minute', true) AS is_old,
+    SELECT %(at_once)s OR coalesce(max(g.started_at) NOT BETWEEN now() - interval '1 minute' AND now(), true) AS is_old,
            coalesce(bool_or(coalesce((g.counters->>'waiting_removals')::int, 0) > 0)
                         FILTER (WHERE g.generation = w.generation), false) AS waits_for_a_person
     FROM workspace w LEFT JOIN sync_generation g USING (workspace_id)
@@ -30,11 +31,11 @@ SELECT CASE
         THEN 'pages are missing from a listing of everything'
     WHEN is_old AND NOT waits_for_a_person AND EXISTS (
         SELECT 1 FROM source_page WHERE workspace_id = %(workspace_id)s AND state = 'suspect'
-        AND (%(at_once)s OR next_attempt_at IS NULL OR next_attempt_at <= now()))
+        AND (%(at_once)s OR next_attempt_at IS NULL OR next_attempt_at NOT BETWEEN now() AND now() + interval '10 minutes'))
         THEN 'missing pages wait for confirmation'
     WHEN EXISTS (
         SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting')
-        AND (%(at_once)s OR coalesce(checked_at, created_at) < now() - interval '10 minutes'))
+        AND (%(at_once)s OR coalesce(checked_at, created_at) NOT BETWEEN now() - interval '10 minutes' AND now()))
         THEN 'a batch of embeddings may be ready'
     WHEN NOT EXISTS (
         SELECT 1 FROM embedding_batch WHERE workspace_id = %(workspace_id)s AND state IN ('sending', 'waiting'))

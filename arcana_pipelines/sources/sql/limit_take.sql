@@ -1,5 +1,6 @@
 -- Take a place in the window of the last 60 seconds, with the token's row locked: 0, or the seconds to wait.
 -- A window that was full for two minutes without a complaint grows by a quarter: the plan allows more.
+-- What is yet to come was written before the clock was set back: it counts for nothing, nor does a pause of over an hour.
 -- in: credential (hash of the token), highest (requests a minute that the window grows to at most),
 --     cost (how many requests this one counts for)
 -- out: seconds to wait before asking again; 0: the place is taken
@@ -8,13 +9,15 @@ WITH moment AS (
 ), taken AS (
     SELECT coalesce(sum(r.requests), 0) AS requests, min(r.second) AS first
     FROM moment LEFT JOIN source_request r
-        ON r.credential_hash = %(credential)s AND r.second > moment.now - interval '61 seconds'
+        ON r.credential_hash = %(credential)s AND r.second BETWEEN moment.now - interval '61 seconds' AND moment.now
 ), verdict AS (
     SELECT l.credential_hash, moment.now, moment.second, taken.first,
-           greatest(0, extract(epoch FROM l.paused_until - moment.now)) AS pause,
+           CASE WHEN l.paused_until <= moment.now + interval '1 hour'
+                THEN greatest(0, extract(epoch FROM l.paused_until - moment.now)) ELSE 0 END AS pause,
            -- One that counts for more than the whole window has it for itself.
            taken.requests + %(cost)s > greatest(floor(l.per_minute), %(cost)s) AS is_full,
-           l.per_minute < %(highest)s AND l.adjusted_at < moment.now - interval '2 minutes' AS may_grow
+           l.per_minute < %(highest)s AND l.adjusted_at NOT BETWEEN moment.now - interval '2 minutes' AND moment.now
+               AS may_grow
     FROM source_limit l, moment, taken WHERE l.credential_hash = %(credential)s
 ), grown AS (
     UPDATE source_limit l SET per_minute = least(%(highest)s, l.per_minute * 1.25), adjusted_at = verdict.now
@@ -28,7 +31,7 @@ WITH moment AS (
     RETURNING 1
 ), forgotten AS (
     DELETE FROM source_request r USING verdict
-    WHERE r.credential_hash = verdict.credential_hash AND r.second < verdict.now - interval '2 minutes'
+    WHERE r.credential_hash = verdict.credential_hash AND r.second NOT BETWEEN verdict.now - interval '2 minutes' AND verdict.now
 )
 SELECT CASE
     WHEN verdict.pause > 0 THEN verdict.pause

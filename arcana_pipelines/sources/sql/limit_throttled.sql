@@ -3,7 +3,8 @@
 --     lowest (requests a minute that the window keeps)
 -- out: nothing
 UPDATE source_limit SET
-    paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => %(pause)s)),
+    paused_until = greatest(CASE WHEN paused_until <= clock_timestamp() + interval '1 hour' THEN paused_until END,
+                            clock_timestamp() + make_interval(secs => %(pause)s)),
     reason = %(reason)s,
     per_minute = CASE WHEN %(shrink)s AND configured > 0 AND adjusted_at < clock_timestamp() - interval '1 second'
                       THEN greatest(%(lowest)s, per_minute * 0.8) ELSE per_minute END,
