@@ -59,13 +59,13 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 _PIECE = re.compile("\x00(\\d+)\x01")
 _BLANKS = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 # What might read as markup in a text that is meant literally; stars, dollars and code are counted apart.
-_RISK = re.compile(r"\\(?:[!-/:-@\[-`{-~\x00\n]|$)|`|~~|</?[a-z]|&[#\w]+;|\]\(|\[\^|\{(?:color|toggle)=")
+_RISK = re.compile(r"\\(?:[!-/:-@\[-`{-~\x00\n]|$)|`|~~|</?[a-z]|<!--|&[#\w]+;|\]\(|\[\^|\{(?:color|toggle)=")
 _BACKSLASH = re.compile(r"\\(?=[!-/:-@\[-`{-~\x00\n]|$)")
 _ESCAPABLE = {
     "*": re.compile(r"\*"),
     "~": re.compile(r"~"),
     "$": re.compile(r"\$"),
-    "<": re.compile(r"<(?=[/a-z])"),
+    "<": re.compile(r"<(?=[/a-z]|!--)"),
     "&": re.compile(r"&(?=[#\w])"),
     "[": re.compile(r"\[(?=\^)"),
     "]": re.compile(r"\](?=\()"),
@@ -229,6 +229,8 @@ def _parse(source: str, mentions: Mentions, is_meant: bool = True) -> tuple[str,
     if "<" in text:
         text = _AUTOLINK.sub(lambda m: without_signature(m.group(1)).translate(_SHIELD), text)
         text = TAG.sub((lambda m: _tag(m, mentions)) if is_meant else "", text)
+        if not is_meant:
+            text = text.replace("<!--", "")
     text = without_emphasis(text)
     if "&" in text:
         text = _ENTITY.sub(_entity, text)

@@ -9,6 +9,7 @@ from arcana_pipelines.markdown.inline import guard_line, guard_task, read_inline
 DEEPEST = 20
 """Lists are indented so far and no further: a text must not grow with the square of its depth."""
 
+_UNDERLINE = re.compile(r"\n(?==+(?:\n|$))")
 _TICKS = re.compile(r"`{3,}")
 _SPACES = re.compile(r"\s+")
 
@@ -43,7 +44,8 @@ class Layout:
 
     def paragraph(self, text: str) -> None:
         """Text of one or more lines."""
-        self.block(_guarded(text))
+        text = _guarded(text)
+        self.block(_UNDERLINE.sub(r"\n\\", text) if "\n=" in text else text)
 
     def heading(self, level: int, text: str) -> None:
         """A heading; it is one line."""
@@ -94,7 +96,7 @@ class Layout:
         if marker[0].isdigit():
             number = int(marker[:-2])
             read, written = self._numbers.get(level, (-1, -1))
-            if written == 1 and number in (read + 1, 2):
+            if written == 1 and number == read + 1:
                 marker = "1. "
             self._numbers[level] = (number, int(marker[:-2]))
         else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from arcana_pipelines.markdown.characters import clean, nfc
 from arcana_pipelines.markdown.encoded import without_encoded
+from arcana_pipelines.markdown.html_comments import without_comments
 from arcana_pipelines.markdown.inline import unshielded
 from arcana_pipelines.markdown.reader import Reader, is_v1
 from arcana_pipelines.markdown.references import resolve_references
@@ -41,7 +42,8 @@ def normalise(markdown: str) -> Normalised:
     """
     check_size(len(markdown))
     share = Share()
-    markdown = shield_typed(without_encoded(resolve_references(clean(markdown), share)), share)
+    markdown = without_comments(clean(markdown))
+    markdown = shield_typed(without_encoded(resolve_references(markdown, share)), share)
     lines = markdown.split("\n")
     reader = Reader(lines, is_v1(markdown, lines), share)
     text = nfc(unshielded(reader.read()))

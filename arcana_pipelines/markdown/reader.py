@@ -10,6 +10,7 @@ import html
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from arcana_pipelines.markdown.inline import Mentions, escape_all, literal_spans, read_inline
 from arcana_pipelines.markdown.layout import Layout
@@ -28,6 +29,7 @@ _QUOTE = re.compile(r"[ \t]*(?:(?:>[ \t]*){16,}|>[ \t]?)")
 _V1_HINTS = ('{color="', '{toggle="', "<details", "<empty-block", "<synced_block", "<chunk_table", "<mention-")
 _V1_LINE = re.compile(r"[ \t]*+</?(?:details|empty-block|synced_block|table_of_contents|mention-)")
 _TABBED_TEXT = re.compile(r"\t+(?![-*+](?:[ \t]|$)|\d+[.)](?:[ \t]|$)|\s)")
+_UNDERLINE = re.compile(r" {0,3}=+[ \t]*$")
 _LONG = 1000  # characters of a block before which the time is looked at
 # A line that begins with none of these and has no "<" is text.
 _MARKED = frozenset(" \t#>-*+_0123456789|`~$")
@@ -39,20 +41,27 @@ _LISTS = frozenset({"ul", "ol", "todo"})  # what holds items, or is one that hol
 _MAIL = (("subject", "Subject"), ("from", "From"), ("to", "To"), ("cc", "Cc"), ("bcc", "Bcc"))
 
 
+class _Item(NamedTuple):
+    """A Markdown item. What is indented further belongs to it, and the next item counts on."""
+
+    indent: int
+    counted: int  # its number, where its list counts from 1; else 0
+
+
 @dataclass(slots=True)
 class _TagList:
     """An open `<ul>`, `<ol>` or `<todo>`."""
 
     level: int  # of its items
     number: int | None  # of its next item; None for a bullet
-    indents: list[int]  # of the Markdown items around it
+    items: list[_Item]  # the Markdown items around it
 
 
 class Reader:
     """Walks over the lines once and hands finished blocks to a `Layout`."""
 
     __slots__ = (
-        "balanced", "indent", "indents", "kind", "layout", "level", "lines", "marker", "media", "mentions",
+        "balanced", "indent", "items", "kind", "layout", "level", "lines", "marker", "media", "mentions", "outer",
         "pending", "quote_until", "raw", "rules", "seen", "share", "tag_lists", "tagged", "unclosed", "v1",
     )  # fmt: skip
 
@@ -68,7 +77,8 @@ class Reader:
         self.tagged = False  # the block was opened by a tag, so further lines belong to it
         self.pending: tuple[str, str] | None = None  # what the next text will be, said by a tag
         self.media: tuple[str, str] | None = None  # tag name and address of an open <image>, <file> …
-        self.indents: list[int] = []  # of the list items around the present line
+        self.items: list[_Item] = []  # the list items around the present line
+        self.outer: list[_Item] = []  # those around the present quote
         self.tag_lists: list[_TagList] = []
         self.quote_until = -1
         self.seen: set[str] = set()  # synced blocks already shown
@@ -114,29 +124,37 @@ class Reader:
 
     def leave_quote(self) -> None:
         self.close()
-        self.quote_until = -1
-        self.indents.clear()
+        if self.quote_until >= 0:
+            self.quote_until = -1
+            self.items, self.outer = self.outer, []
 
     def many(self, i: int, line: str, stripped: str) -> int | None:
         """Read a block that takes whole lines, from line `i`; gives the line after it, or None."""
         first = stripped[0]
+        after = None
         if first == ">":
-            return self.quote(i)
+            return self.quote(i, _width(line, stripped))
         if first == "|":
             end = self.quote_until if self.quote_until >= 0 else len(self.lines)
-            return self.table(i) if i + 1 < end and is_delimiter(self.lines[i + 1]) else None
-        if first == "$":
-            return self.equation(i, stripped) if stripped.startswith("$$") else None
-        fence = FENCE.match(stripped)
-        return self.fence(i, line[: len(line) - len(stripped)], fence) if fence else None
+            if i + 1 < end and is_delimiter(self.lines[i + 1]):
+                after = self.table(i)
+        elif first == "$":
+            after = self.equation(i, stripped) if stripped.startswith("$$") else None
+        elif fence := FENCE.match(stripped):
+            after = self.fence(i, line[: len(line) - len(stripped)], fence)
+        if after is not None:
+            self.leave_items(_width(line, stripped))
+        return after
 
     def piece(self, text: str, indent: int) -> None:
         """Read a line, or what stands between two tags of one."""
         first = text[0]
         if first in "-*+_" and _RULE.match(text):
             self.block("---")
+            self.leave_items(indent)
         elif first == "#" and (heading := _HEADING.match(text)):
             self.close()
+            self.leave_items(indent)
             self.pending = None
             self.heading(len(heading.group(1)), text[heading.end() :])
         elif first in "-*+" and (bullet := _BULLET.match(text)):
@@ -150,6 +168,10 @@ class Reader:
     def text(self, line: str, indent: int) -> None:
         """A line of text: a new paragraph, or one more line of the block being read."""
         if self.raw or self.tagged:
+            if self.kind == "p" and not (self.v1 or self.tagged) and line[0] in " =" and _UNDERLINE.match(line):
+                self.kind = "#"
+                self.close()
+                return
             if not self.v1 and (
                 self.tagged
                 or self.kind == "p"
@@ -161,7 +183,12 @@ class Reader:
             if self.tagged and not self.raw:
                 self.raw.append(line)
                 return
+            is_lazy = self.kind == "item" and not self.v1  # such a line belongs to its item (CommonMark, section 5.2)
             self.close()
+            if not is_lazy:
+                self.leave_items(indent)
+        else:
+            self.leave_items(indent)
         if self.pending:
             self.kind, prefix = self.pending
             self.pending = None
@@ -216,18 +243,32 @@ class Reader:
     def item(self, marker: str, indent: int, source: str) -> None:
         self.close()
         self.pending = None
-        self.level = self.level_at(indent)
-        self.indents.append(indent)
+        before = self.leave_items(indent)
+        self.level = self.level_here()
+        counted = 0
+        if marker[0].isdigit():
+            number = int(marker[:-2])
+            following = before.counted + 1 if before and before.counted else 1
+            # In a list that counts, `1.` is the next number (CommonMark, section 5.3), whatever stands in its items.
+            if number in (1, following):
+                number = counted = following
+            marker = f"{number}. "
+        self.items.append(_Item(indent, counted))
         self.kind = "item"
         self.marker = marker
         self.indent = indent
         self.raw = [source]
 
-    def level_at(self, indent: int) -> int:
+    def leave_items(self, indent: int) -> _Item | None:
+        """What is indented so far belongs to no item that is indented as far; gives the outermost of those."""
+        left = None
+        while self.items and self.items[-1].indent >= indent:
+            left = self.items.pop()
+        return left
+
+    def level_here(self) -> int:
         """The level of an item that begins here, among the lists of both kinds around it."""
-        while self.indents and self.indents[-1] >= indent:
-            self.indents.pop()
-        return len(self.indents) + (self.tag_lists[-1].level + 1 if self.tag_lists else 0)
+        return len(self.items) + (self.tag_lists[-1].level + 1 if self.tag_lists else 0)
 
     # --- blocks of several lines ---------------------------------------------------------------
 
@@ -272,12 +313,13 @@ class Reader:
         self.pending = None
         self.layout.equation(source)
 
-    def quote(self, i: int) -> int:
+    def quote(self, i: int, indent: int) -> int:
         """Strip one level of `>` from a run of quoted lines; they are then read where they stand."""
         lines = self.lines
         if self.quote_until < 0:
             self.close()
-            self.indents.clear()
+            self.leave_items(indent)
+            self.items, self.outer = [], self.items
             end = i
             while end < len(lines) and lines[end].lstrip(" \t").startswith(">"):
                 end += 1
@@ -318,13 +360,14 @@ class Reader:
             self.between(line[column:start], indent)
             name = match.group("name")
             if match.group("closing"):
-                self.closing(name)
+                self.closing(name, indent)
             elif name in ("table", "equation") and not match.group("self"):
                 if (after := self.verbatim(name, i, end)) is not None:
                     if after[0] != i:
                         return after
                     end = after[1]
             elif name.startswith("synced"):
+                self.leave_items(indent)
                 if (after := self.synced(match, i, end)) is not None:
                     if after[0] != i:
                         return after
@@ -352,10 +395,11 @@ class Reader:
         self.pending = None
         if name in _LISTS and not empty:
             number = _number(values.get("start")) if name == "ol" else None
-            self.tag_lists.append(_TagList(self.level_at(indent), number, self.indents))
-            self.indents = []
+            self.leave_items(indent)
+            self.tag_lists.append(_TagList(self.level_here(), number, self.items))
+            self.items = []
         else:
-            self.indents.clear()
+            self.leave_items(indent)
         if name in MEDIA:
             self.media = (name, values.get("source") or values.get("src") or values.get("url") or "")
             self.tagged = True
@@ -404,12 +448,13 @@ class Reader:
         self.tag_lists[-1].number = number + 1
         return f"{number}. "
 
-    def closing(self, name: str) -> None:
+    def closing(self, name: str, indent: int) -> None:
         self.close()
         self.pending = None
-        self.indents.clear()
         if name in _LISTS and self.tag_lists:
-            self.indents = self.tag_lists.pop().indents
+            self.items = self.tag_lists.pop().items
+        else:
+            self.leave_items(indent)
 
     def verbatim(self, name: str, i: int, column: int) -> tuple[int, int] | None:
         """A `<table>` or `<equation>` up to its closing tag; None when it has none."""
@@ -440,7 +485,6 @@ class Reader:
         """Show a synced block once a page: a second copy is skipped up to its closing tag."""
         self.close()
         self.pending = None
-        self.indents.clear()
         key = block_id_of(attributes(match.group("attributes")).get("url"))
         if key is None or match.group("self"):
             return None

@@ -36,7 +36,7 @@ class _Destination:
 def resolve_references(markdown: str, share: Share) -> str:
     """`markdown` with its references written as links, and without the definitions that are used.
 
-    A definition that nothing refers to is a line that a person typed: it stays, unless it is data.
+    A definition that nothing refers to is a line that a person typed: it stays, unless it is data or leads nowhere.
 
     Raises:
         PageTooLarge: the page's share is used up.
@@ -54,7 +54,8 @@ def resolve_references(markdown: str, share: Share) -> str:
         is_used = mentioned[label] > defined[label]
         if is_used:
             addresses.setdefault(label, address)
-        if is_used or address[:5].lower() == "data:":
+        # `[//]: # (words)` is how a remark is written that no page shows.
+        if is_used or address == "#" or address[:5].lower() == "data:":
             # The line stays, empty: what stands above it and below it are two blocks.
             kept += [markdown[position : match.start()], "\n" * match.group().count("\n")]
             position = match.end()
@@ -89,16 +90,18 @@ def _line_with_links(line: str, destinations: dict[str, _Destination]) -> str:
     spans = literal_spans(line)
     out: list[str] = []
     position = 0
+    has_label = False  # the brackets before are a text with the label that follows
     for match in _BRACKETS.finditer(line):
+        is_label, has_label = has_label, False
         start, end = match.span()
         destination = destinations.get(_key(match.group(1)))
         if start < position or destination is None or is_literal(start, spans):
             continue
         out.append(line[position:start])
-        if start and line[start - 1] == "]" and position < start:  # [text][label]
+        if is_label or (start and line[start - 1] == "]" and position < start):  # [text][label]
             is_empty = line[start - 2 : start] == "[]"
             out.append(destination.behind_none if is_empty else destination.behind_words)
-        elif line.startswith("(", end) or _refers(line, end, destinations):
+        elif line.startswith("(", end) or (has_label := _refers(line, end, destinations)):
             out.append(match.group())
         else:
             if line.startswith("[]", end):

@@ -18,7 +18,7 @@ _ATTRIBUTE = re.compile(r"([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+(?:\"([^\"\n]*)\"|'
 HOLDERS = frozenset("colgroup columns details ol table tabs tr ul".split())
 # … or text, and stand on a line of their own or around other blocks …
 _TITLES = (
-    "p|h[1-4]|quote|toggle|li|callout|aside|column|tab|mail|summary|todo|equation|td|th|synced[-_]block(?:[-_]reference)?"
+    "p|h[1-4]|quote|toggle|li|callout|aside|column|tab|mail|summary|todo|equation|td|th|div|center|synced[-_]block(?:[-_]reference)?"
     "|meeting-notes(?:-section-(?:notes|summary|transcript))?|meeting_notes"
 )
 # … or are a part of a line, as those are that say something by their attributes and are never written without.

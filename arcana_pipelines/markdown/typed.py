@@ -46,17 +46,18 @@ def shield_typed(markdown: str, share: Share) -> str:
     if "<" not in markdown or TAG.search(markdown) is None:
         return markdown
     lines = markdown.split("\n")
+    goes_on = [*(bool(line.strip()) for line in lines[1:]), False]
     walk = _Walk(frozenset(_CLOSING.findall(markdown)))
     suspects: list[int] = []
     at = 0
-    for line, is_code in zip(lines, in_code(lines), strict=True):
+    for line, is_code, has_more in zip(lines, in_code(lines), goes_on, strict=True):
         if is_code or not line or line.isspace():
             walk.end_of_paragraph()
         elif "<" in line and (tags := list(TAG.finditer(line))):
             share.check()
             spans = literal_spans(line)
             outside = [match for match in tags if not is_literal(match.start(), spans)] if spans else tags
-            walk.line(at, line, outside)
+            walk.line(at, line, outside, has_more)
             # What is escaped stays so, and a mention with its label is literal as a whole.
             suspects += [
                 at + match.start()
@@ -82,8 +83,8 @@ class _Walk:
         self.real: set[int] = set()  # where the tags begin that are markup
         self.open: dict[str, list[_Opening]] = defaultdict(list)
 
-    def line(self, at: int, line: str, tags: list[re.Match[str]]) -> None:
-        """Read the tags of the line that begins at `at`."""
+    def line(self, at: int, line: str, tags: list[re.Match[str]], has_more: bool) -> None:
+        """Read the tags of the line that begins at `at`. `has_more`: its paragraph goes on below."""
         markers = _MARKERS.match(line)
         first = markers.end() if markers else 0
         behind = 0  # the tag before
@@ -92,8 +93,12 @@ class _Walk:
             name = match["name"]
             start = match.start()
             if name == "br":
-                if not match["closing"] and (not _is_word(line, match) or _is_alone(line, match, first)):
+                if not match["closing"] and (
+                    not _is_word(line, match) or _is_alone(line, match, first) or _breaks(line, match, first, has_more)
+                ):
                     self.real.add(at + start)
+            elif name == "img" and "src=" in match["attributes"]:
+                self.real.add(at + start)  # HTML's has no end
             elif name not in self.closed and not match["self"] and not tables:
                 pass
             elif name in SPANS:
@@ -178,6 +183,20 @@ class _Walk:
 
 def _is_alone(line: str, match: re.Match[str], first: int) -> bool:
     return match.start() == first and _REST.match(line, match.end()) is not None
+
+
+def _breaks(line: str, match: re.Match[str], first: int, has_more: bool) -> bool:
+    """Whether a `<br>` with blanks around it ends a line that goes on below, or parts two lines of a table's cell."""
+    before, after = line[first : match.start()].rstrip(), line[match.end() :].lstrip()
+    if not after:
+        return has_more and before != ""
+    return (
+        before.startswith("|")
+        and not before.endswith("|")
+        and not after.startswith("|")
+        and line[match.start() - 1].isspace()
+        and line[match.end()].isspace()
+    )
 
 
 def _is_word(line: str, match: re.Match[str]) -> bool:

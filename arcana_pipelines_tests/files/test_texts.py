@@ -85,7 +85,15 @@ MARKDOWN = {
         [("text", "표"), ("table", [["가", "나", ""], ["1", "x|y", ""], ["2", "3", "4"]]), ("text", "뒤")],
     ),
     "rules": ("a\n\n***\n- - -\nb", [("text", "a"), ("text", "b")]),
-    "comments": ("<!-- a\nb -->\n뒤 <!--\n-->c", None),
+    "a list counts on behind what stands in an item": (
+        "1. a\n\n   p\n\n1. b\n    ```\n    x\n    ```\n1. c\n   - y\n1. d\n\np\n\n1. e\n3. f",
+        [("item 0", "1. a"), ("text", "p"), ("item 0", "2. b"), ("code", "x"), ("item 0", "3. c"),
+         ("item 1", "y"), ("item 0", "4. d"), ("text", "p"), ("item 0", "1. e"), ("item 0", "3. f")],
+    ),
+    "comments": (
+        "<!-- a\n```\nb -->\n뒤 <!-- c --> d `<!-- e -->`",
+        [("text", "뒤 d `<!-- e -->`")],
+    ),
     "HTML": (
         '<p align="center">\n  <img src="x" alt="로고">\n  <b>제목</b>\n</p>\n\n글 <kbd>Ctrl</kbd>',
         [("text", "로고 제목"), ("text", "글 Ctrl")],
@@ -108,7 +116,11 @@ def test_markdown(tmp_path: Path, text: str, expected: list[tuple[str, object]] 
 def test_front_matter_gives_the_title(tmp_path: Path) -> None:
     things = list(written("---\r\ntitle: '휴가 규정'\r\ndate: 2025-01-02\r\n---\r\n# 제목\r\n"))
     assert things[0] == Title("휴가 규정")
-    assert short(things) == [("code", "title: '휴가 규정'\ndate: 2025-01-02"), ("h1", "제목")]
+    assert short(things) == [("h1", "제목")]
+
+
+def test_a_divider_at_the_top_is_no_front_matter(tmp_path: Path) -> None:
+    assert read(tmp_path, "---\n\na: b\n\n---\nc", "markdown") == [("text", "a: b"), ("text", "c")]
 
 
 @given(st.text(alphabet="가나ab#>-*+`~|[]()!<>:= \t\n1.\\&_", max_size=80))

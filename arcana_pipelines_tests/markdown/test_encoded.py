@@ -70,6 +70,7 @@ PAGE = "1f7effb2-9211-800a-af32-c10cd6f51abc"
         ("a ![][i]\n\n[I]: https://x.y/a%20b.png", "a a b.png"),
         ("[![alt][i]][p] `[p]` \\[p\\] [q] [p](/b)\n\n[p]: /a\n[i]: /b 'T'", "alt `[p]` [p] [q] p"),
         ("[p]\n\n```\n[p] = [p]\n[p]: /a\n```\n\n[p]: /a", "p\n\n```\n[p] = [p]\n[p]: /a\n```"),
+        ("[SLA][sla], [SLA] and [sla][sla].\n\n[sla]: /a 'T'", "SLA, SLA and sla."),
         ("[note]: https://x.y", "[note]: https://x.y"),
         ("[^1]: a footnote", "[^1]: a footnote"),
         ("[공지]: 내일", "[공지]: 내일"),

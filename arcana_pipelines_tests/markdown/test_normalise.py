@@ -92,6 +92,24 @@ BLOCKS = {
     "numbers that count": ("1. a\n2. b\n3) c", "1. a\n1. b\n1. c"),
     "numbers that say something": ("2026. 7. 1. 회의록", "2026. 7. 1. 회의록"),
     "list beginning at five": ("5. a\n6. b", "5. a\n6. b"),
+    "a list counts on behind what stands in an item": (
+        "1. a\n\n   para\n\n1. b\n   ```\n   x\n   ```\n1. c\n\n    > q\n\n"
+        "1. d\n\n   | t |\n   | - |\n1. e\nlazy\n1. f",
+        "1. a\n\npara\n\n2. b\n\n```\nx\n```\n\n3. c\n\n> q\n\n4. d\n\n| t |\n| --- |\n\n5. e\n\nlazy\n\n6. f",
+    ),
+    "a list inside of another counts on too": (
+        "1. a\n   1. x\n\n      px\n   1. y\n\n      - z\n\n        pz\n1. b",
+        "1. a\n  1. x\n\npx\n\n2. y\n  - z\n\npz\n\n2. b",
+    ),
+    "a list of an item with a quote or a tag in it": (
+        "> 1. a\n>\n>    para\n> 1. b\n\np\n\n1. c\n   <aside>\n   call\n   </aside>\n1. d",
+        "1. a\n\n> para\n\n2. b\n\np\n\n1. c\n\ncall\n\n2. d",
+    ),
+    "what is not indented ends a list": (
+        "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n```\nx\n```\n1. e",
+        "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n\n```\nx\n```\n\n1. e",
+    ),
+    "a list that counts down": ("3. a\n2. b\n1. c", "3. a\n2. b\n1. c"),
     "line break in an item": ("- a<br>b\n- c", "- a\n  b\n- c"),
     "paragraph below an item (v1)": ("- a\n\tb\n\t- c", "- a\n\nb\n\n- c"),
     "empty items": ("-\n- a\n- [ ] ", "- a"),
@@ -124,6 +142,10 @@ BLOCKS = {
     "v2 table": (
         "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>`</td>`</td></tr></table>\nafter",
         "| a | b |\n| --- | --- |\n| 1 | `</td>` |\n\nafter",
+    ),
+    "v1 list that counts on behind what stands in an item": (
+        '1. a\n\tb\n1. c\n- d {color="red"}',
+        "1. a\n\nb\n\n2. c\n- d",
     ),
     "v1 callout": ('<callout icon="🎯" color="red_bg">\n\ta\n\t- b\n</callout>', "🎯 a\n\n- b"),
     "v2 callout": ('<callout icon="💡" color="red_bg">\nTitle\n\n- b\n</callout>', "💡 Title\n\n- b"),
@@ -183,6 +205,26 @@ BLOCKS = {
     "tags in code are code": (
         "`<callout>` a\n\n```\n<details>\n\tb\n```",
         "`<callout>` a\n\n```\n<details>\n\tb\n```",
+    ),
+    "comments": (
+        "<!-- a -->\nb <!-- c --> d<!---->\n\n<!--\n```\ne\n\n-->f\n\n<!-- [r]: x\n-->\n[r]",
+        "b d\n\nf\n\n[r]",
+    ),
+    "comments that are text": (
+        "`<!-- a -->` \\<!-- b -->\n\n```\n<!-- c -->\n```\n\n<!-- d",
+        "`<!-- a -->` \\<!-- b -->\n\n```\n<!-- c -->\n```\n\n\\<!-- d",
+    ),
+    "a remark that is written as a reference": ("a\n\n[//]: # (hidden)\n\nb", "a\n\nb"),
+    "a heading above a line of equals signs": ("Two\nlines\n=====\ntext\n\n====", "# Two lines\n\ntext\n\n===="),
+    "equals signs that are text": ("a\n\\====", "a\n\\===="),
+    "a divider below a line": ("a\n---\nb", "a\n\n---\n\nb"),
+    "HTML of a read-me": (
+        '<div align="center">\n<img src="a.png" alt="Logo">\n<b>Hi</b>\n</div>\n\n<center>\na\n</center>',
+        "Logo\nHi\n\na",
+    ),
+    "line breaks with blanks around them": (
+        "a <br>\nb\n\n| x | y |\n| - | - |\n| c <br> d | <br> |",
+        "a\nb\n\n| x | y |\n| --- | --- |\n| c d | \\<br> |",
     ),
     "windows line ends": ("a\r\n\r\nb\r", "a\n\nb"),
 }

@@ -95,13 +95,18 @@ PROSE = st.lists(st.sampled_from(["use", "the", "태그는", "and"]) | TYPED_TAG
 FORMS = ["{} end", "see {}", "# {} end", "- {} end", "> {} end", "| a | {} end |\n| --- | --- |\n| b | c |"]
 
 
+def _paragraph(form: str, prose: str) -> str:
+    # Between words of a cell it is the only way to write a line break.
+    return form.format(prose.replace("<br", "<wbr") if form.startswith("|") else prose)
+
+
 def spelled(text: str) -> list[str]:
     return re.findall(r"[\w<>/]+", text.replace("\\", ""))
 
 
 @pytest.mark.slow
 @settings(max_examples=400)
-@given(st.lists(st.builds(str.format, st.sampled_from(FORMS), PROSE), min_size=1, max_size=5))
+@given(st.lists(st.builds(_paragraph, st.sampled_from(FORMS), PROSE), min_size=1, max_size=5))
 def test_prose_about_tags_loses_no_word(paragraphs: list[str]) -> None:
     source = "\n\n".join(paragraphs)
     text = normalise(source).text

@@ -141,6 +141,23 @@ def test_lists_nest_and_other_children_stand_alone() -> None:
     assert tree.render().markdown == "- a\n  1. b\n    - [ ] c\n\np\n\n- d"
 
 
+def test_numbered_items_count_on_behind_what_stands_in_them() -> None:
+    tree = Tree()
+    first = tree.add("numbered_list_item", rich_text=rich("a"), list_start_index=4)
+    tree.add("paragraph", first, rich_text=rich("p"))
+    second = tree.add("numbered_list_item", rich_text=rich("b"))
+    inner = tree.add("numbered_list_item", second, rich_text=rich("x"))
+    tree.add("code", inner, rich_text=rich("c"), language="shell")
+    tree.add("numbered_list_item", second, rich_text=rich("y"))
+    tree.add("numbered_list_item", rich_text=rich("d"))
+    tree.add("paragraph", rich_text=rich("q"))
+    tree.add("numbered_list_item", rich_text=rich("e"))
+    tree.add("numbered_list_item", rich_text=rich("f"))
+    text = "4. a\n\np\n\n5. b\n  1. x\n\n```shell\nc\n```\n\n2. y\n6. d\n\nq\n\n1. e\n1. f"
+    assert tree.render().markdown == text
+    assert normalise(text).text == text
+
+
 def test_a_table_has_a_header_line_and_one_line_a_row() -> None:
     tree = Tree()
     table = tree.add("table", table_width=2)

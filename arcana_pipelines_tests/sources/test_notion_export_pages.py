@@ -86,6 +86,31 @@ def test_a_page_that_does_not_begin_with_its_title_is_called_as_its_file(tmp_pat
     assert body(tmp_path, "배포 안내") == f"{above}# Step one\n\ntext"
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "rest"),
+    [
+        ('---\ntitle: "A: b"\ntags:\n  - x\n- y\n---\n\nbody', "A: b", "\nbody"),
+        ("---\r\ntitle: A\r\n---\r\n# B\r\nbody", "B", "body"),
+        ("---\ndate: 2026-05-01\n\n# for programs\n...\nbody", "name", "body"),
+        ("---\ntitle: >-\n  long\n---\nbody", "name", "body"),
+        ("+++\ntitle = 'A'\n[menu]\n+++\nbody", "A", "body"),
+        ("<!-- a\nb -->\n<!-- c -->\n\n# B\nbody", "B", "body"),
+        ("B\n=====\n\nbody", "B", "\nbody"),
+        # Dividers and texts.
+        ("---\n\ntitle: a\n\n---\nbody", "name", "---\n\ntitle: a\n\n---\nbody"),
+        ("---\nSee: this.\nand that\n---\nbody", "name", "---\nSee: this.\nand that\n---\nbody"),
+        ("---\ntitle: a", "name", "---\ntitle: a"),
+        ("---\n---\nbody", "name", "---\n---\nbody"),
+        ("- a\n=====", "name", "- a\n====="),
+    ],
+)
+def test_what_stands_above_the_text_of_a_file_for_programs_is_none(
+    tmp_path: Path, text: str, title: str, rest: str
+) -> None:
+    write(tmp_path, {"name.md": text})
+    assert body(tmp_path, title) == rest.strip("\n")
+
+
 def test_a_page_without_heading_is_called_as_its_file(tmp_path: Path) -> None:
     write(tmp_path, {f"Plain {A}.md": "just text"})
     assert body(tmp_path, "Plain") == "just text"

@@ -10,10 +10,13 @@ from typing import Literal
 from arcana_pipelines.files.parsing.blocks import Block, Title
 from arcana_pipelines.files.parsing.parsers import html
 from arcana_pipelines.files.parsing.plain import lines, plain
+from arcana_pipelines.markdown.front_matter import split_front_matter
+from arcana_pipelines.markdown.html_comments import without_comments
 from arcana_pipelines.markdown.inline import read_inline, readable
 from arcana_pipelines.markdown.tables import is_delimiter, pipe_cells
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE_OF_ITEM = re.compile(r" *(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _RULE = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
@@ -30,19 +33,15 @@ _REFERENCE = re.compile(r"!?\[([^\[\]]{1,1000})\]\[[^\[\]]{0,300}\]")
 _TAG = re.compile(
     r"</?(?:a|abbr|b|code|em|font|i|img|kbd|mark|s|small|span|strong|sub|sup|u)(?:\s[^<>]{0,1000})?/?>", re.I
 )
-_FRONT = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.S)
-_TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+)$", re.M)
 
 
 def written(text: str) -> Iterator[Block | Title]:
     """The blocks of a text in Markdown, with the title that its front matter gives."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if front := _FRONT.match(text):
-        if title := _TITLE.search(front[1]):
-            yield Title(plain(title[1].strip().strip("\"'")))
-        yield Block("code", lines(front[1]))
-        text = text[front.end() :]
-    yield from _Reader(text.split("\n")).read()
+    title, text = split_front_matter(text)
+    if title is not None:
+        yield Title(plain(title))
+    yield from _Reader(without_comments(text).split("\n")).read()
 
 
 def inline(text: str) -> str:
@@ -59,6 +58,7 @@ class _Reader:
         self._open: list[str] = []
         self._kind: Literal["text", "item", "quote"] = "text"
         self._indents: list[int] = []  # of the items around
+        self._counts: list[int] = []  # how far each of those lists was counted; 0 where it has no numbers
 
     def read(self) -> Iterator[Block]:
         while self._at < len(self._lines):
@@ -71,12 +71,13 @@ class _Reader:
         following = self._lines[self._at] if self._at < len(self._lines) else ""
         if not line.strip():
             yield from self._flushed()
-        elif fence := _FENCE.match(line):
+        elif fence := (_FENCE_OF_ITEM if self._indents else _FENCE).match(line):
             yield from self._flushed()
+            self._leave(line)
             yield from self._code(fence[1])
         elif heading := _HEADING.match(line):
             yield from self._flushed()
-            self._indents.clear()
+            self._leave(line)
             if text := inline(heading[2] or ""):
                 yield Block("heading", text, level=len(heading[1]))
         elif self._open and self._kind == "text" and (underline := _UNDERLINE.match(line)):
@@ -86,12 +87,11 @@ class _Reader:
                 yield Block("heading", text, level=1 if underline[1][0] == "=" else 2)
         elif _RULE.match(line):
             yield from self._flushed()
+            self._leave(line)
         elif "|" in line and is_delimiter(following):
             yield from self._flushed()
+            self._leave(line)
             yield self._table(line)
-        elif line.lstrip().startswith("<!--"):
-            yield from self._flushed()
-            self._skip_comment(line)
         elif not self._open and _HTML.match(line):
             yield from self._html(line)
         elif item := _ITEM.match(line):
@@ -100,13 +100,14 @@ class _Reader:
         elif quote := _QUOTE.match(line):
             if self._kind != "quote":
                 yield from self._flushed()
+                self._leave(line)
             self._kind = "quote"
             self._open.append(line[quote.end() :])
         elif not self._open and line.startswith("    ") and not self._indents:
             yield self._indented(line)
         elif self._open or not _DEFINITION.match(line):
-            if not self._open and not line.startswith(" "):
-                self._indents.clear()
+            if not self._open:
+                self._leave(line)
             self._open.append(line.strip())
 
     def _flushed(self) -> Iterator[Block]:
@@ -120,14 +121,30 @@ class _Reader:
     def _begin_item(self, indent: int, count: str | None, text: str) -> None:
         while self._indents and self._indents[-1] > indent:
             self._indents.pop()
+            self._counts.pop()
         if not self._indents or self._indents[-1] + 1 < indent:
             self._indents.append(indent)
+            self._counts.append(0)
         self._kind = "item"
-        self._open.append(f"{count}\\. {text}" if count else text)
+        if count:
+            # In a list that counts, `1.` is the next number (CommonMark, section 5.3).
+            following = self._counts[-1] + 1
+            counts = int(count) in (1, following)
+            self._counts[-1] = following if counts else 0
+            text = f"{following if counts else int(count)}\\. {text}"
+        else:
+            self._counts[-1] = 0
+        self._open.append(text)
+
+    def _leave(self, line: str) -> None:
+        """A line that is not indented belongs to no item."""
+        if not line.startswith(" "):
+            self._indents.clear()
+            self._counts.clear()
 
     def _code(self, fence: str) -> Iterator[Block]:
         begin = self._at
-        end = re.compile(rf" {{0,3}}{re.escape(fence)}{re.escape(fence[0])}*[ \t]*$")
+        end = re.compile(rf"\s*{re.escape(fence)}{re.escape(fence[0])}*[ \t]*$")
         while self._at < len(self._lines) and not end.match(self._lines[self._at]):
             self._at += 1
         text = lines(dedent("\n".join(self._lines[begin : self._at])))
@@ -153,14 +170,6 @@ class _Reader:
             self._at += 1
         width = max(map(len, rows))
         return Block("table", rows=[[inline(cell) for cell in row + [""] * (width - len(row))] for row in rows])
-
-    def _skip_comment(self, line: str) -> None:
-        while "-->" not in line and self._at < len(self._lines):
-            line = self._lines[self._at]
-            self._at += 1
-        rest = line.rpartition("-->")[2].strip()
-        if rest:
-            self._open.append(rest)
 
     def _html(self, line: str) -> Iterator[Block]:
         """HTML up to an empty line; what stands between its tags behind that is Markdown again."""

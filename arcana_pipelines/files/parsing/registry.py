@@ -57,7 +57,7 @@ PARSERS = (
     _ours("word", 1, {FileKind.DOCX}, "lxml"),
     _ours("slides", 1, {FileKind.PPTX}, "lxml"),
     _ours("sheets", 1, {FileKind.XLSX, FileKind.XLSB, FileKind.XLS, FileKind.ODS}, "python_calamine", "lxml"),
-    _ours("texts", 2, {FileKind.CSV, FileKind.TEXT, FileKind.MARKDOWN}, "charset_normalizer", "selectolax"),
+    _ours("texts", 3, {FileKind.CSV, FileKind.TEXT, FileKind.MARKDOWN}, "charset_normalizer", "selectolax"),
     _ours("html", 1, {FileKind.HTML}, "selectolax", "charset_normalizer"),
     _ours("epub", 1, {FileKind.EPUB}, "lxml", "selectolax", "charset_normalizer"),
     _ours("rtf", 1, {FileKind.RTF}, "striprtf"),

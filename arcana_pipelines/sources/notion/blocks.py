@@ -68,6 +68,7 @@ class _Level:
     name: str = ""
     spare: str | None = None  # where else the same children can be read
     started: bool = False
+    number: int = 0  # of the numbered item that was read last; 0 where another block was
 
 
 def render(root_id: str, children: Children) -> Rendered:
@@ -123,7 +124,7 @@ class _Renderer:
                 self.leave(level)
             elif isinstance(block, Mapping) and block.get("in_trash") is not True and block.get("archived") is not True:
                 level.started = True
-                self.block(block, level.depth)
+                self.block(block, level)
 
     def leave(self, level: _Level) -> None:
         self.levels.pop()
@@ -161,13 +162,15 @@ class _Renderer:
         self.path.add(owner)
         self.levels.append(level)
 
-    def block(self, block: Block, depth: int) -> None:
+    def block(self, block: Block, level: _Level) -> None:
+        depth = level.depth
         kind = _string(block.get("type"))
         payload = block.get(kind)
         if not isinstance(payload, Mapping):
             payload = {key: value for key, value in block.items() if key not in _ENVELOPE}
             # With content under another name than its type's it is none that we know.
             kind = "" if any(payload.values()) else kind
+        level.number = _number(payload, level.number) if kind == "numbered_list_item" else 0
         block_id = _string(block.get("id"))
         if kind in _CHILD_PAGES:
             self.link(canonical_id(block_id))
@@ -199,7 +202,8 @@ class _Renderer:
         elif kind in _HEADINGS:
             layout.heading(_HEADINGS[kind], inline(text))
         elif kind in _LISTS:
-            layout.item(_marker(kind, payload), self.levels[-1].depth, inline(text))
+            level = self.levels[-1]
+            layout.item(_marker(kind, payload, level.number), level.depth, inline(text))
         elif kind == "quote":
             layout.quote(inline(text))
         elif kind == "callout":
@@ -289,13 +293,18 @@ def _texts(payload: Block) -> Iterator[str]:
             waiting.extend(reversed(inside))
 
 
-def _marker(kind: str, payload: Block) -> str:
+def _number(payload: Block, before: int) -> int:
+    """The number of an item; Notion's have none but the first one's, where it is not 1."""
+    start = payload.get("list_start_index")
+    return before + 1 if before else start if isinstance(start, int) and 0 <= start < 10**9 else 1
+
+
+def _marker(kind: str, payload: Block, number: int) -> str:
     if kind == "to_do":
         return "- [x] " if payload.get("checked") is True else "- [ ] "
     if kind == "bulleted_list_item":
         return "- "
-    start = payload.get("list_start_index")
-    return f"{start}. " if isinstance(start, int) and 0 <= start < 10**9 else "1. "
+    return f"{number}. "
 
 
 def _cells(payload: Block) -> list[str]:

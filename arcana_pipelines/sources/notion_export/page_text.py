@@ -1,4 +1,4 @@
-"""The shape of one exported page: `# Title`, a block of `Name: value` lines, the body."""
+"""The shape of one exported page: `# Title`, a block of `Name: value` lines, the body. Or of another Markdown file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from arcana_pipelines.markdown.characters import clean
+from arcana_pipelines.markdown.front_matter import split_front_matter
 from arcana_pipelines.sources.notion_export.encodings import is_rubbish
 from arcana_pipelines.sources.notion_export.names import loose_key, one_line
 from arcana_pipelines.sources.notion_export.references import shown
@@ -18,6 +19,9 @@ _LINKED = re.compile(r"://|\.\./|%20|\.md\b|\.csv\b|\]\(")
 # Notion indents what follows a line break in a title. A list or quote below a heading is indented at times too.
 _CONTINUED = re.compile(r"(?: {2,3}|\t)(?=\S)(?!(?:[-*+>|#]|\d+[.)])(?:\s|$)|```|~~~|\|)")
 _MOST_TITLE_LINES = 16
+# A title as Setext wrote it, and remarks above it.
+_UNDERLINE = re.compile(r"=+[ \t\r]*$")
+_COMMENTS = re.compile(r"(?:\s*+<!--.*?-->)++", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class PageText:
 
     Attributes:
         title: on one line; None when the file does not begin with one.
-        rest: the text without the title's lines.
+        rest: the text without the title's lines and front matter.
     """
 
     title: str | None
@@ -47,11 +51,16 @@ def take_apart(text: str, called: str = "") -> PageText:
     """Split the title off: the first line, if it is `# …`, and the lines that go on with it.
 
     A heading further down is a section. Of a title with line breaks Notion indents the second line; where it is not
-    indented, the file's name, `called`, tells whether it belongs to the title.
+    indented, the file's name, `called`, tells whether it belongs to the title. A file that Notion did not write may
+    have front matter, comments above its title, or a line of `=` below it.
     """
-    first, _, rest = text.lstrip("\r\n \t").partition("\n")
+    named, text = split_front_matter(text.lstrip("\r\n"))
+    comments = _COMMENTS.match(text)
+    first, _, rest = text[comments.end() if comments else 0 :].lstrip("\r\n \t").partition("\n")
+    if first.strip() and first[0] not in "#>-*+|`~" and _UNDERLINE.match(rest.partition("\n")[0]):
+        first, rest = f"# {first}", rest.partition("\n")[2]
     if not (first.startswith("# ") or first.rstrip() == "#") or is_rubbish(first):
-        return PageText(None, text)
+        return PageText(named and " ".join(one_line(named).split()), text)
     title = first[1:].strip()
     if rest[:1] in ("", "\n", "\r"):
         return PageText(" ".join(one_line(title).split()) or None, rest)

@@ -26,7 +26,7 @@ from arcana_pipelines.sources.protocol import PageRef
 
 # In every revision: when the reading of exports changes, all pages are read once more. Nothing that reads
 # the same is embedded again.
-READER = "4"
+READER = "5"
 
 Item = Page | RowFile | LoneRow | Database
 
