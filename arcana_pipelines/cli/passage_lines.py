@@ -17,11 +17,22 @@ _MARKER = re.compile(r"( *)((?:[-*+]|\d{1,9}[.)]) +)")
 _BLANKS = re.compile(" *")
 
 
-def heading_lines(out: Console, heading: Text) -> Iterator[Text]:
-    """The lines of what stands above a passage. Only a terminal's are broken."""
+def heading_lines(out: Console, heading: Text, facts: Text) -> Iterator[Text]:
+    """The lines of what stands above a passage, with its facts behind it. Only a terminal's are broken, and no facts
+    that fit into one.
+    """
     from rich.text import Text
 
-    broken = list(heading.wrap(out, max(out.width - _LEFT, _NARROWEST))) if out.is_terminal else [heading]
+    if out.is_terminal:
+        room = max(out.width - _LEFT, _NARROWEST)
+        broken = list(heading.wrap(out, room)) or [heading]
+        broken[-1].rstrip()
+        if broken[-1].cell_len + 2 + facts.cell_len <= room:
+            broken[-1] += Text("  ") + facts
+        else:
+            broken += facts.wrap(out, room)
+    else:
+        broken = [heading + Text("  ") + facts]
     for number, part in enumerate(broken):
         shown = Text(" " * _LEFT if number else "") + part
         shown.rstrip()

@@ -31,6 +31,8 @@ def hit_of(score: float, row: dict[str, Any]) -> Hit:
     for texts in ("heading_path", "before", "after"):
         row[texts] = [shown(text) for text in row[texts]]
     row["url"] = safe_address(row["url"])
+    if row.get("source_path") is not None:
+        row["source_path"] = shown(row["source_path"])
     about, place = row.pop("file", None), row.pop("place", None)
     attached_to, also_in = row.pop("attached_to", None), row.pop("also_in", ())
     related = [

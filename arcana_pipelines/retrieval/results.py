@@ -221,6 +221,10 @@ class Hit:
     """Documents that were related to this one by hand or by a property, at most five. Programs that may find some pages
     alone are told of none."""
 
+    source_path: str | None = None
+    """Of a Markdown file without an address its path below the folder, or in the zip, that its workspace is read from.
+    Programs that may find some pages alone are not told it: folders are called as pages are."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicFacet:

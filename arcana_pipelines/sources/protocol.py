@@ -86,7 +86,8 @@ class PageRef:
             `Source.confirm` tells the page around it) or what the source calls its containers.
         parent_id: the id of what is above it; None where nothing is, or the source does not say.
         title: it may be empty.
-        url: where a person can see it; None where it has no address.
+        url: where a person can see it: its address, or, of a file that has none, its path in the source. None where it
+            has neither.
         revision: changes whenever the body may have changed.
         last_edited_at: by the source's clock; aware.
         in_trash: the source has it in its trash.

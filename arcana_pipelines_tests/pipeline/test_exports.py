@@ -19,6 +19,9 @@ from arcana_pipelines.pipeline import registration
 from arcana_pipelines.pipeline.session import workspace_session
 from arcana_pipelines.pipeline.sync import SyncRequest
 from arcana_pipelines.pipeline.sync import sync as synced
+from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
+from arcana_pipelines.retrieval.filters import Filters, Limits
+from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.sources.notion_export import NotionExportSource
 from arcana_pipelines.workspaces import workspaces
 
@@ -123,3 +126,24 @@ def test_each_listing_and_each_look_sees_absences_too(database: Database, export
     assert looked.absences_seen_to == looked.edits_seen_to
     assert looked.edits_seen_to is not None and looked.edits_seen_to > listed.absences_seen_to
     assert looked.whole_began_at is None and looked.began_at is None
+
+
+def test_a_hit_of_a_file_without_an_address_has_its_path_for_whoever_may_find_all(
+    database: Database, export: Path
+) -> None:
+    write(export / "운영" / "guides", {"deploy.md": "# Deploying\n\nStop the queue worker before the snapshot."})
+    sync(database, export)
+
+    def first(query: str, limits: Limits = ()) -> tuple[str | None, str | None]:
+        with database.connection() as connection:
+            workspace = workspaces.find(connection, "archive").workspace_id
+            hit, *_ = (
+                ConnectionSearcher(connection, database.settings, workspace, limits=limits)
+                .search(SearchRequest(query, 1, min_score=0))
+                .hits
+            )
+        return hit.url, hit.source_path
+
+    assert first("queue worker") == (None, "운영/guides/deploy.md")
+    assert first("첫째") == (f"https://www.notion.so/{1:032x}", None)
+    assert first("queue worker", (Filters(kinds=["page"]),)) == (None, None)

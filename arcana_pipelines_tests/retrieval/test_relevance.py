@@ -174,11 +174,14 @@ def test_a_hit_leads_to_its_page_or_to_its_text(
     capsys: pytest.CaptureFixture[str], link: str | None, told: str
 ) -> None:
     console.cache_clear()
-    hit = replace(_hit("밸브를 잠급니다.", []), workspace="acme", document_id="d1", link=link)
+    hit = replace(
+        _hit("밸브를 잠급니다.", []), workspace="acme", document_id="d1", link=link, source_path="운영/밸브.md"
+    )
     search_command._print_hit(1, hit, several=False)
     console.cache_clear()
-    *_, passage, last = capsys.readouterr().out.splitlines()
+    _, passage, *path, last = capsys.readouterr().out.splitlines()
     assert passage == "   밸브를 잠급니다." and last.endswith(told) and ("document" in last) == (link is None)
+    assert path == ([] if link else ["   운영/밸브.md"])
 
 
 @given(st.lists(st.floats(-1, 2), max_size=20), st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1))
@@ -374,10 +377,26 @@ def _hit(text: str, marked: list[tuple[int, int]]) -> Hit:
 
 
 def test_a_heading_is_broken_where_the_terminal_ends_and_nowhere_else() -> None:
-    heading = Text("1. Vacation policy > How many days  0.94  edited 2026-11-29")
-    narrow, pipe = Console(width=40, force_terminal=True), Console(width=40, force_terminal=False)
-    assert [line.plain for line in heading_lines(narrow, heading)] == [
-        "1. Vacation policy > How many days",
-        "   0.94  edited 2026-11-29",
-    ]
-    assert [line.plain for line in heading_lines(pipe, heading)] == [heading.plain]
+    heading, facts = Text("1. Vacation policy > How many days"), Text("0.94  edited 2026-11-29")
+
+    def lines(out: Console, heading: Text) -> list[str]:
+        return [line.plain for line in heading_lines(out, heading, facts)]
+
+    narrow, wide = Console(width=40, force_terminal=True), Console(width=62, force_terminal=True)
+    assert lines(narrow, heading) == [heading.plain, f"   {facts}"]
+    assert lines(wide, heading) == [f"{heading}  {facts}"]
+    assert lines(Console(width=61, force_terminal=True), heading) == [heading.plain, f"   {facts}"]
+    assert lines(Console(width=40, force_terminal=False), heading) == [f"{heading}  {facts}"]
+
+
+@pytest.mark.parametrize("title", ["휴가와 연차 규정 안내 ", "서버_장애_대응_절차와_비상_연락망_", "Kimchi 🍜 김치 "])
+@pytest.mark.parametrize("width", range(28, 121, 7))
+def test_no_line_of_a_heading_is_wider_than_the_terminal_and_no_date_is_broken(title: str, width: int) -> None:
+    out = Console(width=width, force_terminal=True)
+    for times in range(1, 9):
+        heading = Text(f"1. {title * times}".rstrip())
+        found = list(heading_lines(out, heading, Text("0.94  edited 2026-11-29")))
+        assert all(line.cell_len <= width for line in found)
+        assert found[-1].plain.endswith("0.94  edited 2026-11-29")
+        said = "".join(line.plain for line in found).replace(" ", "")
+        assert said == f"{heading}0.94edited2026-11-29".replace(" ", "")

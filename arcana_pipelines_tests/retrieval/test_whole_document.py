@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from arcana_pipelines.cli.commands import document as document_command
+from arcana_pipelines.cli.main import main
+from arcana_pipelines.cli.output import console
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval import Document, Searcher
 from arcana_pipelines.retrieval.whole_document import find_document
@@ -78,6 +81,22 @@ def test_steps_have_their_numbers(acme: Harness, searcher: Searcher) -> None:
     acme.world.clock.advance(600)
     acme.sync()
     assert searcher.document(page).text.splitlines() == ["1. 불을 끈다", "2. Wait", "3. 문을 닫는다"]
+
+
+def test_the_command_shows_it_as_a_person_reads_it(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acme.world.add_page("Markup", blocks=[blocks.paragraph("the <hr> tag\n- no item"), blocks.code("a \\* b")])
+    acme.world.clock.advance(600)
+    acme.sync()
+    monkeypatch.setenv("DATABASE_URL", acme.database.url)
+    console.cache_clear()
+    with pytest.raises(SystemExit):
+        main(["document", "acme", "Markup"])
+    console.cache_clear()
+    heading, said = capsys.readouterr().out.split("\n", 1)
+    assert re.fullmatch(r"Markup  edited \d{4}-\d\d-\d\d", heading)
+    assert "the <hr> tag\n- no item\n" in said and "a \\* b" in said
 
 
 def test_a_row_has_its_properties(acme: Harness, searcher: Searcher) -> None:

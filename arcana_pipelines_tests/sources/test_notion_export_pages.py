@@ -27,13 +27,13 @@ def test_the_id_in_the_file_name_becomes_a_dashed_uuid_and_a_link(tmp_path: Path
     assert (ref.kind, ref.parent_kind, ref.parent_id) == ("page", "workspace", None)
 
 
-def test_a_file_without_an_id_has_the_same_id_in_every_export_and_no_link(tmp_path: Path) -> None:
+def test_a_file_without_an_id_has_the_same_id_in_every_export_and_its_path_for_an_address(tmp_path: Path) -> None:
     first = write(tmp_path / "one", {"Guides/Travel.md": "# Travel"})
     again = write(tmp_path / "two", {"Guides/Travel.md": "# Travel, edited"})
     elsewhere = write(tmp_path / "three", {"Travel.md": "# Travel"})
     ids = [listed(path)[0][0].external_id for path in (first, again, elsewhere)]
     assert ids[0] == ids[1] != ids[2]
-    assert listed(first)[0][0].url is None
+    assert listed(first)[0][0].url == "Guides/Travel.md"
 
 
 def test_the_wrapper_folder_that_is_new_in_each_export_does_not_change_ids(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, printable, say
+from arcana_pipelines.cli.output import console, json_option, print_json, printable, say
+from arcana_pipelines.cli.passage_lines import heading_lines
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.documents.relations import RelationType, relate, unrelate
 from arcana_pipelines.indexes.builds import DEFAULT_INDEX
+from arcana_pipelines.markdown.inline import readable
 from arcana_pipelines.retrieval.hit_files import where_in_words
 from arcana_pipelines.retrieval.limits import check_text
 from arcana_pipelines.retrieval.whole_document import find_document, find_document_id
@@ -62,6 +64,8 @@ def show(slug: str, document: str, index: str, as_json: bool) -> None:
         found = find_document(connection, workspace_id, document, index)
         document_id = UUID(found.document_id)
         topics = topics_of(connection, workspace_id, [document_id])[document_id]
+    from rich.text import Text
+
     if as_json:
         told = [
             {"path": spell_path(each.path), "origin": each.origin, "hitl_required": each.hitl_required}
@@ -69,8 +73,13 @@ def show(slug: str, document: str, index: str, as_json: bool) -> None:
         ]
         print_json({**found.to_dict(), "topics": told})
         return
-    edited = f", edited {found.last_edited_at[:10]}" if found.last_edited_at else ""
-    say("[bold]{}[/bold]  [dim]version {}{}[/dim]", found.title, found.version, edited)
+    # The only version there is says nothing.
+    facts = [f"version {found.version}"] if found.version > 1 else []
+    facts += [f"edited {found.last_edited_at[:10]}"] if found.last_edited_at else []
+    out = console()
+    title = Text(printable(found.title), "bold")
+    for line in heading_lines(out, title, Text(", ".join(facts), "dim")):
+        out.print(line)
     if found.file:
         say("[dim]{}[/dim]", where_in_words(found.file))
     if found.url:
@@ -83,7 +92,7 @@ def show(slug: str, document: str, index: str, as_json: bool) -> None:
         named = ", ".join(f"{spell_path(each.path)}{waits[each.hitl_required]}" for each in topics)
         say("[dim]topics:[/dim] {}", named)
     click.echo()
-    click.echo(printable(found.text))
+    click.echo(printable(readable(found.text)))
 
 
 @command.command(name="relate", cls=WorkspaceCommand)

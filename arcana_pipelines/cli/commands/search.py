@@ -265,8 +265,7 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
     facts += [f"edited {hit.last_edited_at[:10]}"] if hit.last_edited_at else []
     where = f"{hit.workspace}: " if several else ""
     heading = text(f"{number}. {where}") + text(_place_of(hit), "bold")
-    heading += text(f"  {hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim")
-    for line in heading_lines(out, heading):
+    for line in heading_lines(out, heading, text(f"{hit.score:.2f}  {', '.join(facts)}".rstrip(), "dim")):
         out.print(line)
 
     def print_neighbour(shown: str) -> None:
@@ -305,6 +304,8 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
         out.print(text("   ") + link_text(out, printable(hit.link)))
     elif hit.workspace:
         # A file without Notion's id has no address anywhere, but it can be read here.
+        if hit.source_path:
+            out.print(text(f"   {hit.source_path}", "blue"))
         out.print(text(f"   {called()} document {hit.workspace} {hit.document_id}", "dim"))
 
 

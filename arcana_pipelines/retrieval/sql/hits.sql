@@ -1,13 +1,15 @@
 -- What a reader needs to know of the chosen chunks. Title, address and text are of one version.
 -- Taken apart once: each -> would decompress the whole text of the page.
 -- in: workspace_id, chunks, versions (tables; chunks as a parameter: ids), neighbours (chunks before and after),
---     tells_related (whether documents that people related to theirs are told), open_alone (no internal ones),
+--     tells_related (whether documents that people related to theirs are told, and paths, in which pages above are
+--     named), open_alone (no internal ones),
 --     longest_page (characters: of a longer page the whole text is not told)
 -- out: what ConnectionSearcher makes a Hit of
 SELECT k.document_chunk_id, (SELECT slug FROM workspace WHERE workspace_id = %(workspace_id)s) AS workspace,
        c.document_id, page.external_id, page.kind, page.title, page.url, d.path::text AS path,
        k.heading_path, k.heading_levels, place.position, k.chunk_content AS text, c.version,
        replace(page.last_edited_at, '+00:00', 'Z') AS last_edited_at, page.file,
+       CASE WHEN page.url IS NULL AND listed.url !~ '^[a-z]+:' AND %(tells_related)s THEN listed.url END AS source_path,
        v.places -> place.position AS place,
        CASE WHEN length(page.text) <= %(longest_page)s::int THEN page.text END AS page_text,
        ARRAY(SELECT n.chunk_content
@@ -47,4 +49,5 @@ JOIN document_content c ON c.document_content_id = v.document_content_id
 CROSS JOIN LATERAL jsonb_to_record(c.contents)
     AS page(external_id text, kind text, title text, url text, last_edited_at text, file jsonb, text text)
 JOIN document d ON d.document_id = c.document_id
+LEFT JOIN source_page listed ON listed.document_id = c.document_id AND listed.workspace_id = %(workspace_id)s
 WHERE k.document_chunk_id = ANY(%(chunks)s::bigint[]) AND k.deleted_at IS NULL AND d.workspace_id = %(workspace_id)s;

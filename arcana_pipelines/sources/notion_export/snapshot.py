@@ -211,7 +211,7 @@ def _ref(
         parent_kind=parent.kind,
         parent_id=parent.external_id,
         title=title,
-        url=page.name.url,
+        url=page.name.url or page.file.path,
         revision=f"{revision}-{READER}",
         last_edited_at=page.file.modified_at,
         properties=properties or {},
