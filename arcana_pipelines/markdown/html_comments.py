@@ -41,10 +41,9 @@ def _cut(line: str, may_go_on: bool) -> tuple[str, bool]:
     out: list[str] = []
     position = at = 0
     while (start := line.find(_BEGIN, at)) >= 0:
-        end = line.find(_END, start + 2)
         if is_literal(start, spans):
             at = start + 1
-        elif end >= 0:
+        elif (end := line.find(_END, start + 2)) >= 0:
             out.append(line[position:start])
             position = at = end + len(_END)
         elif may_go_on:

@@ -26,7 +26,8 @@ class Layout:
         self._in_list = False
         self._shift = 0  # level of the first item of the present list in its source
         self._top = 0  # level of the last item written
-        self._numbers: dict[int, tuple[int, int]] = {}  # level -> the last number read and written there
+        # level -> the last number there as it was given, as a reader counts it, and as it was written
+        self._numbers: dict[int, tuple[int, int, int]] = {}
 
     def text(self) -> str:
         """All blocks, one blank line between two, none between items of a list."""
@@ -95,10 +96,13 @@ class Layout:
                 del self._numbers[deeper]
         if marker[0].isdigit():
             number = int(marker[:-2])
-            read, written = self._numbers.get(level, (-1, -1))
-            if written == 1 and number == read + 1:
+            given, counted, written = self._numbers.get(level, (-1, -1, -1))
+            if written == 1 and number in (1, given + 1, counted + 1):
                 marker = "1. "
-            self._numbers[level] = (number, int(marker[:-2]))
+                counted += 1
+            else:
+                counted = number
+            self._numbers[level] = (number, counted, int(marker[:-2]))
         else:
             self._numbers.pop(level, None)
         indent = "  " * level

@@ -45,7 +45,8 @@ class _Item(NamedTuple):
     """A Markdown item. What is indented further belongs to it, and the next item counts on."""
 
     indent: int
-    counted: int  # its number, where its list counts from 1; else 0
+    written: int = 0  # its number in the source; of a bullet 0
+    counted: int = 0  # its number, where its list counts from 1; else 0
 
 
 @dataclass(slots=True)
@@ -245,15 +246,17 @@ class Reader:
         self.pending = None
         before = self.leave_items(indent)
         self.level = self.level_here()
-        counted = 0
+        written = counted = 0
         if marker[0].isdigit():
-            number = int(marker[:-2])
+            written = int(marker[:-2])
             following = before.counted + 1 if before and before.counted else 1
-            # In a list that counts, `1.` is the next number (CommonMark, section 5.3), whatever stands in its items.
-            if number in (1, following):
-                number = counted = following
-            marker = f"{number}. "
-        self.items.append(_Item(indent, counted))
+            # Where all are written `1.`, each is the next one (CommonMark, section 5.3), whatever stands in them.
+            if written == following or (written == 1 and before is not None and before.written == 1):
+                counted = following
+            elif written == 1:
+                counted = 1
+            marker = f"{counted or written}. "
+        self.items.append(_Item(indent, written, counted))
         self.kind = "item"
         self.marker = marker
         self.indent = indent

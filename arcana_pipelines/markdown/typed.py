@@ -28,6 +28,8 @@ _PARTICLE = re.compile(
 _MARKERS = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]\])?[ \t]+)?")
 _CLOSING = re.compile(r"</([a-z][\w-]*+)")
 _REST = re.compile(r"[ \t]*+$|<")
+_END = re.compile(r"[ \t]*+$")
+_IN_CELL = re.compile(r"[ \t]++[^|]")
 
 
 class _Opening(NamedTuple):
@@ -187,16 +189,18 @@ def _is_alone(line: str, match: re.Match[str], first: int) -> bool:
 
 def _breaks(line: str, match: re.Match[str], first: int, has_more: bool) -> bool:
     """Whether a `<br>` with blanks around it ends a line that goes on below, or parts two lines of a table's cell."""
-    before, after = line[first : match.start()].rstrip(), line[match.end() :].lstrip()
-    if not after:
-        return has_more and before != ""
-    return (
-        before.startswith("|")
-        and not before.endswith("|")
-        and not after.startswith("|")
-        and line[match.start() - 1].isspace()
-        and line[match.end()].isspace()
-    )
+    start, end = match.span()
+    if _END.match(line, end):
+        return has_more and start > first
+    return line.startswith("|", first) and _IN_CELL.match(line, end) is not None and _in_cell_before(line, start)
+
+
+def _in_cell_before(line: str, at: int) -> bool:
+    """Whether a blank stands before a place, and before that something of the same cell."""
+    begin = at
+    while line[at - 1] in " \t":
+        at -= 1
+    return at < begin and line[at - 1] != "|"
 
 
 def _is_word(line: str, match: re.Match[str]) -> bool:

@@ -109,6 +109,9 @@ BLOCKS = {
         "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n```\nx\n```\n1. e",
         "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n\n```\nx\n```\n\n1. e",
     ),
+    "a list that begins again in another": ("1. a\n2. b\n\n   p\n\n1. c\n2. d", "1. a\n1. b\n\np\n\n1. c\n1. d"),
+    "numbers that are counted as they are written": ("> 1. a\n\n1. b\n3. c", "1. a\n1. b\n1. c"),
+    "numbers that are not": ("1. a\n\n   p\n\n   1. x\n   2. y\n2. b\n3. c", "1. a\n\np\n\n1. x\n1. y\n2. b\n3. c"),
     "a list that counts down": ("3. a\n2. b\n1. c", "3. a\n2. b\n1. c"),
     "line break in an item": ("- a<br>b\n- c", "- a\n  b\n- c"),
     "paragraph below an item (v1)": ("- a\n\tb\n\t- c", "- a\n\nb\n\n- c"),
@@ -464,6 +467,12 @@ def test_words_survive_any_markup_around_them(content: list[str], random) -> Non
         "a ",
         "가",
         "| a",
+        "a <br> ",
+        "| a <br> ",
+        "`<!--` ",
+        "<!-- --> ",
+        "<!--",
+        "<img src=a> ",
         "x",
         "![",
         "\t",
@@ -478,7 +487,23 @@ def test_time_is_linear_in_any_line(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<table>\n", "$$\n", "```\n", "> \n", "- a\n", "<ul>\n", "<details>\n", "*a\n", "`\n"]
+    "unit",
+    [
+        "<table>\n",
+        "$$\n",
+        "```\n",
+        "> \n",
+        "- a\n",
+        "<ul>\n",
+        "<details>\n",
+        "*a\n",
+        "`\n",
+        "<!-- `\n",
+        "a\n===\n",
+        "a <br>\n",
+        "1. a\n\n   b\n",
+        "<div>\n",
+    ],
 )
 def test_time_is_linear_in_lines(unit: str) -> None:
     started = time.process_time()

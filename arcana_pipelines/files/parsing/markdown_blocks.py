@@ -58,7 +58,7 @@ class _Reader:
         self._open: list[str] = []
         self._kind: Literal["text", "item", "quote"] = "text"
         self._indents: list[int] = []  # of the items around
-        self._counts: list[int] = []  # how far each of those lists was counted; 0 where it has no numbers
+        self._numbers: list[tuple[int, int]] = []  # the last one of each of those lists, as written and as counted
 
     def read(self) -> Iterator[Block]:
         while self._at < len(self._lines):
@@ -121,26 +121,28 @@ class _Reader:
     def _begin_item(self, indent: int, count: str | None, text: str) -> None:
         while self._indents and self._indents[-1] > indent:
             self._indents.pop()
-            self._counts.pop()
+            self._numbers.pop()
         if not self._indents or self._indents[-1] + 1 < indent:
             self._indents.append(indent)
-            self._counts.append(0)
+            self._numbers.append((0, 0))
         self._kind = "item"
         if count:
-            # In a list that counts, `1.` is the next number (CommonMark, section 5.3).
-            following = self._counts[-1] + 1
-            counts = int(count) in (1, following)
-            self._counts[-1] = following if counts else 0
-            text = f"{following if counts else int(count)}\\. {text}"
+            # Where all are written `1.`, each is the next one (CommonMark, section 5.3).
+            written, (last, counted) = int(count), self._numbers[-1]
+            following = counted + 1
+            is_next = written == following or (written == 1 and last == 1)
+            counted = following if is_next else int(written == 1)
+            self._numbers[-1] = (written, counted)
+            text = f"{counted or written}\\. {text}"
         else:
-            self._counts[-1] = 0
+            self._numbers[-1] = (0, 0)
         self._open.append(text)
 
     def _leave(self, line: str) -> None:
         """A line that is not indented belongs to no item."""
         if not line.startswith(" "):
             self._indents.clear()
-            self._counts.clear()
+            self._numbers.clear()
 
     def _code(self, fence: str) -> Iterator[Block]:
         begin = self._at
