@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from arcana_pipelines.markdown.inline import guard_line, guard_task, read_inline
+from arcana_pipelines.markdown.tables import is_delimiter
 
 DEEPEST = 20
 """Lists are indented so far and no further: a text must not grow with the square of its depth."""
@@ -106,10 +108,9 @@ class Layout:
         else:
             self._numbers.pop(level, None)
         indent = "  " * level
-        first, newline, rest = text.partition("\n")
+        first, *rest = text.split("\n")
         self._write(f"{indent}{marker}{guard_task(first) if marker == '- ' else first}\n")
-        if newline:
-            self._write("".join(f"{indent}  {guard_line(line)}\n" for line in rest.split("\n")))
+        self._write("".join(f"{indent}  {line}\n" for line in _guarded_lines(rest)))
 
     def _write(self, text: str) -> None:
         self._out.append(text)
@@ -117,6 +118,13 @@ class Layout:
 
 
 def _guarded(text: str) -> str:
-    if "\n" not in text:
-        return guard_line(text)
-    return "\n".join(guard_line(line) for line in text.split("\n"))
+    return "\n".join(_guarded_lines(text.split("\n")))
+
+
+def _guarded_lines(lines: Sequence[str]) -> Iterator[str]:
+    before = ""
+    for line in lines:
+        # Below a line with bars it would begin a table.
+        is_literal = "|" in before and line[:1] in (":", "-") and is_delimiter(line)
+        yield f"\\{line}" if is_literal else guard_line(line)
+        before = line

@@ -108,6 +108,9 @@ class Reader:
                 if self.pending and self.pending[0] != "item":  # an item is one wherever its text begins
                     self.pending = None
                 i += 1
+            elif "|" in line and self.begins_bare_table(i, line):
+                i = self.table(i)
+                self.leave_items(_width(line, line.lstrip(" \t")))
             elif line[0] not in _MARKED and "<" not in line:
                 self.text(line, 0)
                 i += 1
@@ -333,11 +336,22 @@ class Reader:
             end += 1
         return i
 
+    def begins_bare_table(self, i: int, line: str) -> bool:
+        """Whether a table begins whose lines have no bars at their ends (GFM, section 4.10)."""
+        end = self.quote_until if self.quote_until >= 0 else len(self.lines)
+        if i + 1 >= end or not is_delimiter(self.lines[i + 1]):
+            return False
+        header = line.lstrip(" \t")
+        if header[0] in "|>#" or _BULLET.match(header) or _NUMBER.match(header) or FENCE.match(header):
+            return False
+        return len(pipe_cells(header)) == len(pipe_cells(self.lines[i + 1]))
+
     def table(self, i: int) -> int:
+        has_ends = self.lines[i].lstrip(" \t").startswith("|")
         rows = [pipe_cells(self.lines[i])]
         i += 2
         end = self.quote_until if self.quote_until >= 0 else len(self.lines)
-        while i < end and (line := self.lines[i].lstrip(" \t")).startswith("|"):
+        while i < end and ((line := self.lines[i].lstrip(" \t")).startswith("|") or ("|" in line and not has_ends)):
             rows.append(pipe_cells(line))
             i += 1
         self.write_rows(rows)

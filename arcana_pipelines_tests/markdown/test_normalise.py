@@ -136,6 +136,14 @@ BLOCKS = {
         "| a | b\n|:--|-:|\n| `x\\|y` | 2 \\| **3** |\n| c |",
         "| a | b |\n| --- | --- |\n| `x\\|y` | 2 \\| 3 |\n| c |  |",
     ),
+    "a table without bars at the ends of its lines": (
+        "Ports\nNo | *Use*\n:-- | ---\n`80` | web\n443 | web \\| api\n\ntext",
+        "Ports\n\n| No | Use |\n| --- | --- |\n| `80` | web |\n| 443 | web \\| api |\n\ntext",
+    ),
+    "bars that are text": (
+        "a \\| b\\\n\\--- \\| ---\n\n- c\\\n  d | e\\\n  \\-- | --\n\nf | g\n---\n\nh | i\n-- | -- | --",
+        "a | b\n\\--- | ---\n\n- c\n  d | e\n  \\-- | --\n\nf | g\n\n---\n\nh | i\n\\-- | -- | --",
+    ),
     "v1 table": (
         '<table header-row="true">\n\t<colgroup>\n\t\t<col color="red">\n\t</colgroup>\n\t<tr color="red">\n'
         "\t\t<td>**a**</td>\n\t\t<td>b | c<br>d</td>\n\t</tr>\n"
