@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from arcana_pipelines.ledger.freshness import freshness
 from arcana_pipelines.ledger.polling import poll, poll_and_record
 from arcana_pipelines.sources.client import MAX_ATTEMPTS
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionWorld, seed_world
 from arcana_pipelines.testing.notion_server.model import blocks
+from arcana_pipelines.workspaces import workspaces
 from arcana_pipelines.workspaces.workspaces import due_for_poll, in_need_of_sync
 from arcana_pipelines_tests.conftest import Naps
 from arcana_pipelines_tests.harness import Harness
@@ -216,6 +218,23 @@ class TestTimes:
         acme.rows("UPDATE source_page SET state = 'pending' WHERE state = 'suspect' RETURNING 1")
         assert poll(acme.database, workspace, source).reason == "pages wait to be read"
         source.close()
+
+    def test_a_clock_that_is_set_back_lets_nothing_be_seen_that_is_to_come(self, acme: Harness) -> None:
+        def seen_to() -> tuple[Any, ...]:
+            with acme.database.connection() as connection:
+                fresh = freshness(connection, workspaces.find(connection, acme.slug).workspace_id)
+            return fresh.absences_seen_to, fresh.edits_seen_to
+
+        acme.sync()
+        acme.rows("UPDATE sync_generation SET started_at = started_at + interval '1 hour' RETURNING 1")
+        acme.rows("UPDATE workspace SET unchanged_at = now() + interval '1 hour' RETURNING 1")
+        acme.rows(
+            "INSERT INTO source_sweep (workspace_id, whole_began_at) "
+            "SELECT workspace_id, now() + interval '1 hour' FROM workspace RETURNING 1"
+        )
+        acme.sync()
+        ((second,),) = acme.rows("SELECT started_at FROM sync_generation WHERE generation = 2")
+        assert seen_to() == (second, second)
 
     @pytest.mark.parametrize(
         "cursor",

@@ -2,8 +2,10 @@
 -- in: workspace_id
 -- out: the fields of _Row in served_status.py
 SELECT w.slug AS workspace, w.name, w.status,
-       greatest(w.unchanged_at, (SELECT max(g.started_at) FROM sync_generation g
-                                 WHERE g.workspace_id = w.workspace_id AND g.listing_complete)) AS edits_seen_to,
+       -- As freshness.sql has it.
+       greatest(CASE WHEN w.unchanged_at <= now() THEN w.unchanged_at END,
+                (SELECT g.started_at FROM sync_generation g WHERE g.workspace_id = w.workspace_id AND g.listing_complete
+                 ORDER BY g.generation DESC LIMIT 1)) AS edits_seen_to,
        page.pending, page.skipped, page.quarantined, page.suspect
 FROM workspace w
 CROSS JOIN LATERAL (
