@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from arcana_pipelines.classification.classify import ClassificationReport
 from arcana_pipelines.embedding.prices import PricingPolicy
@@ -46,6 +48,30 @@ from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.pipeline.source_pages import PagesReport, sync_pages
 from arcana_pipelines.pipeline.targets import SECONDS, TargetsReport, deliver_all
 from arcana_pipelines.sources.protocol import Mode, Traffic
+
+Parameters = ParamSpec("Parameters")
+Report = TypeVar("Report")
+
+
+def _stage(
+    name: str,
+) -> Callable[[Callable[Concatenate[Session, Parameters], Report]], Callable[Concatenate[Session, Parameters], Report]]:
+    """A span around each call of a stage, and words for a database that ends the connection meanwhile: who opened the
+    session need not be told of it (Dagster ends a resource after the step that failed).
+    """
+
+    def wrap(
+        function: Callable[Concatenate[Session, Parameters], Report],
+    ) -> Callable[Concatenate[Session, Parameters], Report]:
+        @traced(name)
+        @wraps(function)
+        def told(session: Session, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Report:
+            with session.database.telling_in_words(session.connection):
+                return function(session, *args, **kwargs)
+
+        return told
+
+    return wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +154,7 @@ class SourceReport:
         return self.did.listed == self.counts.enumerated and self.counts.is_balanced
 
 
-@traced("read pages")
+@_stage("read pages")
 def read_pages(
     session: Session, request: SyncRequest, tell: Callable[[Slice], None] = lambda did: None
 ) -> SourceReport:
@@ -191,7 +217,7 @@ def _problem_noted(session: Session) -> Iterator[None]:
         raise
 
 
-@traced("document_files")
+@_stage("document_files")
 def fetch_files(session: Session) -> FilesReport:
     """The stage `document_files`: fetch the files of pages, keep their bytes and read what they say.
 
@@ -218,7 +244,7 @@ class DocumentsReport:
     changes: list[Change]
 
 
-@traced("document_content")
+@_stage("document_content")
 def make_contents(session: Session) -> DocumentsReport:
     """The stage `document_content`: what was read becomes versions, places and references."""
     connection, generation = session.connection, session.generation
@@ -232,13 +258,13 @@ def make_contents(session: Session) -> DocumentsReport:
     )
 
 
-@traced("document_chunks")
+@_stage("document_chunks")
 def cut_chunks(session: Session, purpose: Purpose) -> ChunkReport:
     """The stage `document_chunks`: cut every content that a build neither serves nor has staged."""
     return stage_chunks(session.connection, session.workspace.workspace_id, purpose.fills_new_builds, session.processes)
 
 
-@traced("chunk_embeddings")
+@_stage("chunk_embeddings")
 def embed_chunks(session: Session, purpose: Purpose) -> EmbeddingCounts:
     """The stage `chunk_embeddings`: embed the texts that the workspace never embedded before.
 
@@ -279,7 +305,7 @@ class IndexesReport:
     usage: list[MonthlyUsage]
 
 
-@traced("rag_indexes")
+@_stage("rag_indexes")
 def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     """The stage `rag_indexes`: publish what is embedded, take out what is removed, and advance the builds.
 
@@ -298,13 +324,13 @@ def publish_indexes(session: Session, purpose: Purpose) -> IndexesReport:
     return report
 
 
-@traced("doc_taxonomy")
+@_stage("doc_taxonomy")
 def classify(session: Session) -> ClassificationReport:
     """The stage `doc_taxonomy`: find the topics of documents, where the workspace has a taxonomy."""
     return classify_documents(session)
 
 
-@traced("index_targets")
+@_stage("index_targets")
 def deliver_to_targets(session: Session, seconds: float = SECONDS) -> TargetsReport:
     """The stage `index_targets`: tell the copies in other stores what is published (see `deliver_all`).
 

@@ -45,6 +45,7 @@ from arcana_pipelines.pipeline import (
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
 from arcana_pipelines.pipeline.purpose import Purpose
+from arcana_pipelines.pipeline.session import Session
 from arcana_pipelines.pipeline.sync import SyncRequest
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
@@ -516,6 +517,28 @@ def test_slices_stay_large_where_it_is_not_the_pages_that_take_long() -> None:
         seconds = 40 + limit / 100
         limit, before = follower.next_limit(limit, limit, seconds, before), (limit, seconds)
     assert min(sizes) >= follower.LARGEST_SLICE / 2
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda session: sync.read_pages(session, SyncRequest()),
+        sync.fetch_files,
+        sync.make_contents,
+        lambda session: sync.cut_chunks(session, Purpose.SYNC),
+        lambda session: sync.embed_chunks(session, Purpose.SYNC),
+        lambda session: sync.publish_indexes(session, Purpose.SYNC),
+        sync.classify,
+    ],
+)
+def test_a_stage_whose_connection_was_ended_says_so_to_whoever_called_it(
+    acme: Harness, stage: Callable[[Session], object]
+) -> None:
+    with acme.session() as session:
+        with acme.superuser() as superuser:
+            superuser.execute("SELECT pg_terminate_backend(%s, 10000)", [session.connection.info.backend_pid])
+        with pytest.raises(DatabaseUnreachable, match="ended the connection"):
+            stage(session)
 
 
 class TestInAnotherProcess:
