@@ -26,7 +26,7 @@ class Layout:
         self.length = 0
         """In characters, of what was written so far with the lines between blocks."""
         self._in_list = False
-        self._shift = 0  # level of the first item of the present list in its source
+        self._shift = 0  # level of the outermost item so far of the present list in its source
         self._top = 0  # level of the last item written
         # level -> the last number there as it was given, as a reader counts it, and as it was written
         self._numbers: dict[int, tuple[int, int, int]] = {}
@@ -91,7 +91,8 @@ class Layout:
             self._shift = level
             self._top = -1
             self._numbers.clear()
-        level = min(max(level - self._shift, 0), self._top + 1, DEEPEST)
+        self._shift = min(self._shift, level)
+        level = min(level - self._shift, self._top + 1, DEEPEST)
         self._top = level
         if self._numbers:
             for deeper in [known for known in self._numbers if known > level]:

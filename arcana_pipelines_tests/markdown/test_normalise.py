@@ -109,6 +109,10 @@ BLOCKS = {
         "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n```\nx\n```\n1. e",
         "1. a\n\nbetween\n\n1. b\n\n## h\n\n1. c\n\n---\n\n1. d\n\n```\nx\n```\n\n1. e",
     ),
+    "items in an item stay in it behind a list that began deeper": (
+        "- a\n  1. x\n\n     p\n  2. y\n- b\n  1. z\n     - zz\n- c",
+        "- a\n  1. x\n\np\n\n2. y\n- b\n  1. z\n    - zz\n- c",
+    ),
     "a list that begins again in another": ("1. a\n2. b\n\n   p\n\n1. c\n2. d", "1. a\n1. b\n\np\n\n1. c\n1. d"),
     "numbers that are counted as they are written": ("> 1. a\n\n1. b\n3. c", "1. a\n1. b\n1. c"),
     "numbers that are not": ("1. a\n\n   p\n\n   1. x\n   2. y\n2. b\n3. c", "1. a\n\np\n\n1. x\n1. y\n2. b\n3. c"),

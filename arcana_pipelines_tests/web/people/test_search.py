@@ -119,6 +119,14 @@ class TestAnAnswer:
         assert "확실하지 않습니다" in shown(0.39, 0.3, lang="ko")[0]
         assert shown(-1.0, -9.0)[1] == "", "scores of a reranker have no scale"
 
+    def test_names_the_file_of_a_hit_without_an_address(self, reader: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+        hits = [
+            Hit(0.9, str(uuid4()), "x", "page", "Page", url, url, "a", [], 0, "text", 1, None, source_path="운영/a.md")
+            for url in (None, "https://x.example/a")
+        ]
+        monkeypatch.setattr(Searches, "search", lambda *_: Results(hits, 0.1))
+        assert seen(reader.get("/", query="vacation").text).count("운영/a.md") == 1
+
     def test_is_in_the_language_of_the_browser_and_in_the_one_that_was_chosen(self, api: Api, visit: Visit) -> None:
         visitor = visit(api, language="ko-KR,ko;q=0.9,en;q=0.8")
         assert '<html lang="ko">' in visitor.get("/log-in").text
@@ -264,6 +272,7 @@ class TestHostileTexts:
             Hit(
                 0.9, str(uuid4()), "x", "page", CANARY, address, address, "a", [CANARY, CANARY], 0, CANARY, 1,
                 "2026-01-01T00:00:00Z", "acme", highlights=[(0, 8)], duplicates=[Place("x", CANARY, address)],
+                source_path=CANARY,
             )
             for address in addresses
         ]  # fmt: skip
