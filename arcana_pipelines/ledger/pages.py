@@ -219,6 +219,15 @@ def to_process(connection: Connection, generation: Generation, limit: int) -> It
     )
 
 
+def count_just_read(connection: Connection, generation: Generation) -> int:
+    """How many pages this generation has read that are not processed yet."""
+    statement = (
+        "SELECT count(*) FROM source_page "
+        "WHERE workspace_id = %(workspace_id)s AND state = 'fetched' AND seen_generation = %(generation)s"
+    )
+    return int(scalar(connection, statement, generation.params))
+
+
 def just_read(
     connection: Connection, generation: Generation, limit: int, *, last_first: bool = False
 ) -> list[ReadPage]:

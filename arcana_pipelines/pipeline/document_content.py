@@ -17,6 +17,7 @@ from arcana_pipelines.ledger import files, generations, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.markdown.version import NORMALISER_VERSION
+from arcana_pipelines.pipeline.document_chunks import stage_pages
 from arcana_pipelines.pipeline.lookups import lookups_noted
 from arcana_pipelines.pipeline.processes import made_in_processes
 from arcana_pipelines.taxonomy import by_properties
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 200
+SMALLEST_SLICE = 25
 # Files, whose texts may be megabytes each.
 FILE_BATCH = 20
 
@@ -98,18 +100,25 @@ def _process_files(connection: Connection, generation: Generation) -> tuple[int,
 
 
 def process_slice(
-    connection: Connection, generation: Generation, limit: int, *, last_first: bool = False
+    connection: Connection, generation: Generation, limit: int, *, is_end: bool = False, last_first: bool = False
 ) -> ContentReport:
     """The same for at most `limit` of the pages that this generation has read so far, those read first, or last.
 
-    Two processes may do that at once, from both ends, and another may read pages again meanwhile: what one of them
-    takes, or has taken since, the others leave. The documents are still to be put in place (`place_documents`).
+    They are cut, too, in the same transaction. Two processes may do that at once, from both ends, and another may read
+    pages again meanwhile: what one of them takes, or has taken since, the others leave. Where all is read (`is_end`)
+    slices get smaller, so that both processes end at once. The documents are still to be put in place
+    (`place_documents`).
     """
+    if is_end:
+        limit = min(limit, max(SMALLEST_SLICE, pages.count_just_read(connection, generation) // 4))
     rows = pages.just_read(connection, generation, limit, last_first=last_first)
     made = _make(_given(connection, generation, rows))
     with lookups_noted(connection, generation), connection.transaction():
-        did = _keep(connection, generation, made.of(pages.still_so(connection, generation, rows)))
+        mine = made.of(pages.still_so(connection, generation, rows))
+        did = _keep(connection, generation, mine)
         if did.processed:
+            stage_pages(connection, generation.workspace_id, list(mine.contents))
+            # Last, for the other process waits to count its own.
             _count(connection, generation, did.versions)
     return did
 

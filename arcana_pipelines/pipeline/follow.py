@@ -18,7 +18,7 @@ from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline.document_content import process_slice
-from arcana_pipelines.pipeline.follower import ALL_IS_READ, LARGEST_SLICE, MORE_IS_READ, Slice
+from arcana_pipelines.pipeline.follower import ALL_IS_READ, ALL_IS_STAGED, LARGEST_SLICE, MORE_IS_READ, Slice
 from arcana_pipelines.pipeline.processes import without_interrupts
 from arcana_pipelines.pipeline.session import Session
 
@@ -71,11 +71,15 @@ class Follower:
         if self._process is None:
             self.expect(left)
         else:
-            assert self._process.stdin is not None and self._process.stdout is not None
-            with suppress(BrokenPipeError):  # it has ended, and has said why
-                # Where it reads nothing the pipe gets full, and nothing more is written: nobody waits for it here.
-                self._process.stdin.write(MORE_IS_READ.encode())
-            self._hear(self._process.stdout.read(_MOST_SAID) or b"")
+            self._talk(self._process, MORE_IS_READ)
+
+    def _talk(self, process: subprocess.Popen[bytes], line: str) -> None:
+        """Tell the process something, and hear what it has done."""
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended, and has said why
+            # Where it reads nothing the pipe gets full, and nothing more is written: nobody waits for it here.
+            process.stdin.write(line.encode())
+        self._hear(process.stdout.read(_MOST_SAID) or b"")
 
     def _takes_long(self, left: int) -> bool:
         if time.monotonic() - self._began >= AFTER_SECONDS:
@@ -88,11 +92,11 @@ class Follower:
         if (process := self._process) is None:
             return
         assert process.stdin is not None and process.stdout is not None
-        self._help()
+        self._help(process)
         # Not `with process`: what interrupts the waiting would wait there for a process that may stand still.
         os.set_blocking(process.stdin.fileno(), True)
         with suppress(BrokenPipeError):  # it has ended already, and has said why
-            process.stdin.write(ALL_IS_READ.encode())
+            process.stdin.write(ALL_IS_STAGED.encode())
         os.set_blocking(process.stdout.fileno(), True)
         while said := process.stdout.read(_MOST_SAID):
             self._hear(said)
@@ -101,15 +105,22 @@ class Follower:
         if process.returncode not in (0, 1):
             log.warning("the process that indexes while pages are read ended with exit code %d", process.returncode)
 
-    def _help(self) -> None:
-        """Make the contents of what is left, those read last first, where this process has a core of its own."""
+    def _help(self, process: subprocess.Popen[bytes]) -> None:
+        """Make the contents of what is left and cut them, those read last first, where this process has a core of its
+        own: the other one embeds and publishes them.
+        """
         session = self._session
-        while session.processes > 1 and self._process is not None and self._process.poll() is None:
+        if session.processes == 1:
+            return
+        self._talk(process, ALL_IS_READ)
+        while process.poll() is None:
             with traces.span("contents of the end") as say:
-                made = process_slice(session.connection, session.generation, LARGEST_SLICE, last_first=True)
+                connection, generation = session.connection, session.generation
+                made = process_slice(connection, generation, LARGEST_SLICE, is_end=True, last_first=True)
                 say(pages=made.processed)
             if not made.processed:
                 return
+            self._talk(process, MORE_IS_READ)
 
     def kill(self) -> None:
         """End it at once: the run has failed or was interrupted. What it has committed is kept."""

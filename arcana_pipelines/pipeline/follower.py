@@ -2,8 +2,9 @@
 
 `pipeline.follow` starts it, and says on its standard input in one line of JSON for what: settings, workspace and
 run, and of which trace. It tells on its standard output what each slice did, a line of JSON each. A line `more is read`
-says that pages wait for it. After the line `all is read` it goes on until nothing is left, and ends. When its input
-ends, whoever started it is gone, and it ends at once.
+says that pages wait for it, or what the other process has staged. After the line `all is read` that one works at what
+is left as well, and after the line `all is staged` it does not any more: then this one goes on until nothing is left,
+and ends. When its input ends, whoever started it is gone, and it ends at once.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from uuid import UUID
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import ArcanaError
+from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.observing import traces
 from arcana_pipelines.observing.traces import span
 from arcana_pipelines.pipeline.chunk_embeddings.missing import embed_missing
-from arcana_pipelines.pipeline.document_chunks import stage_chunks
+from arcana_pipelines.pipeline.document_chunks import is_staged, unstage_outdated
 from arcana_pipelines.pipeline.document_content import place_documents, process_slice
 from arcana_pipelines.pipeline.rag_indexes import publish
 from arcana_pipelines.pipeline.session import Session, workspace_session
@@ -43,6 +45,7 @@ LOOK_SECONDS = 1.0
 DELIVER_SECONDS = 15.0
 MORE_IS_READ = "more is read\n"
 ALL_IS_READ = "all is read\n"
+ALL_IS_STAGED = "all is staged\n"
 
 log = logging.getLogger(__name__)
 
@@ -80,35 +83,37 @@ class Placing:
             self._again_at = ended + (ended - began) / PLACING
 
 
-def index_slice(session: Session, limit: int, placing: Placing | None = None, *, all_is_read: bool = True) -> Slice:
+def index_slice(session: Session, limit: int, placing: Placing | None = None, *, is_end: bool = False) -> Slice:
     """Take at most `limit` pages that the generation has read through all stages; nothing where none wait.
 
-    When all is read, those whose contents another process has made are taken through the others.
+    What another process has staged is embedded and published with them. `is_end`: see `process_slice`.
 
     Raises:
         ArcanaError: see the stages. What they have committed is kept, and the stages of the run go on from there.
     """
     connection, generation, began = session.connection, session.generation, time.time_ns()
-    did = process_slice(connection, generation, limit)
+    did = process_slice(connection, generation, limit, is_end=is_end)
     if did.processed:
         (placing or Placing()).place(connection, generation)
-    elif not all_is_read:
+    builds = live_builds(connection, generation.workspace_id)
+    if not did.processed and not is_staged(connection, builds):
         return Slice()
-    cut = stage_chunks(connection, session.workspace.workspace_id, most=limit)
-    # Pages that another process has made may be cut with these.
-    if not (pages := max(did.processed, cut.documents)):
-        return Slice()
-    with span("index a slice", since=began, pages=pages) as say:
-        embedded = embed_missing(
-            connection,
-            generation,
-            session.open_embedder,
-            session.settings.batch_size,
-            PricingPolicy.of(session.settings),
-        )
-        published = publish(connection, generation, gate=session.gate, finishes=False)
-        done = Slice(pages, published.published, embedded.computed + embedded.passages)
-        say(chunks=done.chunks, texts=done.embedded)
+    for build in builds:
+        unstage_outdated(connection, build)
+    embedded = embed_missing(
+        connection,
+        generation,
+        session.open_embedder,
+        session.settings.batch_size,
+        PricingPolicy.of(session.settings),
+    )
+    published = publish(connection, generation, gate=session.gate, finishes=False)
+    done = Slice(
+        did.processed - did.versions + published.documents, published.published, embedded.computed + embedded.passages
+    )
+    if done.pages:
+        with span("index a slice", since=began, pages=done.pages) as say:
+            say(chunks=done.chunks, texts=done.embedded)
     return done
 
 
@@ -129,8 +134,8 @@ def main() -> int:
     tell = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     told = json.loads(lines.readline())
-    more_is_read, all_is_read = threading.Event(), threading.Event()
-    threading.Thread(target=_listen, args=(lines, more_is_read, all_is_read), daemon=True).start()
+    heard = Heard()
+    threading.Thread(target=_listen, args=(lines, heard), daemon=True).start()
     database = Database(Settings(**told["settings"]))
     try:
         traces.start_if_asked("follower")
@@ -141,15 +146,15 @@ def main() -> int:
             threading.Thread(target=_deliver, args=(database, session.workspace.workspace_id), daemon=True).start()
             placing, limit, before, is_last = Placing(), SLICE, (0, 0.0), False
             while not is_last:
-                more_is_read.clear()
-                began, was_read = time.monotonic(), all_is_read.is_set()
-                did = index_slice(session, limit, placing, all_is_read=was_read)
+                heard.news.clear()
+                began, was_staged = time.monotonic(), heard.all_is_staged.is_set()
+                did = index_slice(session, limit, placing, is_end=heard.all_is_read.is_set())
                 if did.pages:
                     print(json.dumps(asdict(did)), file=tell, flush=True)
                     seconds = time.monotonic() - began
                     limit, before = next_limit(limit, did.pages, seconds, before), (did.pages, seconds)
-                elif not (is_last := was_read):
-                    more_is_read.wait(LOOK_SECONDS)
+                elif not (is_last := was_staged):
+                    heard.news.wait(LOOK_SECONDS)
     except ArcanaError as error:
         print(json.dumps({"failed": str(error)}), file=tell, flush=True)
         return 1
@@ -176,15 +181,31 @@ def _deliver(database: Database, workspace_id: UUID) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _listen(lines: FileIO, more_is_read: threading.Event, all_is_read: threading.Event) -> None:
-    note_what_is_read(lines, more_is_read, all_is_read)
+class Heard:
+    """What the process that reads has said.
+
+    Attributes:
+        news: it has said something.
+        all_is_read: no page comes any more.
+        all_is_staged: nor does it stage any.
+    """
+
+    def __init__(self) -> None:
+        self.news = threading.Event()
+        self.all_is_read = threading.Event()
+        self.all_is_staged = threading.Event()
+
+    def listen(self, lines: FileIO) -> None:
+        """Set the events as the lines say, until they end."""
+        while line := lines.readline():
+            if line == ALL_IS_READ.encode():
+                self.all_is_read.set()
+            elif line == ALL_IS_STAGED.encode():
+                self.all_is_staged.set()
+            self.news.set()
+
+
+def _listen(lines: FileIO, heard: Heard) -> None:
+    heard.listen(lines)
     # Nobody is there whom an error would reach. What is not committed PostgreSQL takes back.
     os._exit(1)
-
-
-def note_what_is_read(lines: FileIO, more_is_read: threading.Event, all_is_read: threading.Event) -> None:
-    """Set the events as the lines say, until they end. What is the end of all is news, too."""
-    while line := lines.readline():
-        if line == ALL_IS_READ.encode():
-            all_is_read.set()
-        more_is_read.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.indexes.builds import live_builds
 from arcana_pipelines.indexes.lifecycle import Gate, advance_build
-from arcana_pipelines.indexes.targets.pgvector.publish import publish_build
+from arcana_pipelines.indexes.targets.pgvector.publish import PublishReport, publish_build
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import ChunkCounts, Counters
 from arcana_pipelines.ledger.generations import Generation
@@ -18,25 +18,26 @@ def publish(
     gate: Gate = lambda build: [],
     *,
     finishes: bool = True,
-) -> ChunkCounts:
+) -> PublishReport:
     """Publish everything that is staged and embedded, and take out removed documents.
 
     Each batch is one transaction that moves chunks, the pointer to the served content and the index's counts
     together, so a reader sees a document's old version or its new one. Then each build gets what it needs by now
     (see `advance_build`, also for `gate`). With `filling`, new builds are filled too. That ends the generation, unless
-    it goes on (`finishes`).
+    it goes on (`finishes`). A document that two builds publish is one.
     """
-    published = retired = 0
+    published = retired = documents = 0
     for build in live_builds(connection, generation.workspace_id, filling):
         moved = publish_build(connection, build)
         published += moved.published
         retired += moved.retired
+        documents = max(documents, moved.documents)
         advance_build(connection, build, gate)
-    counts = ChunkCounts(retired, published)
     if not filling:
         with connection.transaction():
             before = generations.counters(connection, generation).chunks or ChunkCounts()
-            generations.merge_counters(connection, generation, Counters(chunks=before + counts))
+            chunks = before + ChunkCounts(retired, published)
+            generations.merge_counters(connection, generation, Counters(chunks=chunks))
             if finishes:
                 generations.finish(connection, generation)
-    return counts
+    return PublishReport(published, retired, documents)

@@ -22,7 +22,7 @@ class ServedChunks:
     """What a build serves of some documents, to be taken over chunk by chunk."""
 
     def __init__(self, connection: Connection, build: Build, documents: Sequence[UUID]) -> None:
-        """Read in the snapshot of the caller, who has the workspace's lease: nobody else publishes."""
+        """Read in the snapshot of the caller. What was cut beside a version that is served no more is cut again."""
         self._since: dict[UUID, datetime] = {}
         self._chunks: defaultdict[tuple[UUID, Hashable], deque[int]] = defaultdict(deque)
         parameters = {"build": build.rag_index_build_id, "documents": list(documents)}

@@ -19,8 +19,9 @@ from arcana_pipelines.embedding.prices import PricingPolicy
 from arcana_pipelines.errors import BudgetReached, CredentialUnreadable, MissingToken, SourceError
 from arcana_pipelines.indexes.builds import Build, builds_of
 from arcana_pipelines.indexes.lifecycle import builds_to_drop, drop_builds
+from arcana_pipelines.indexes.targets.pgvector.publish import PublishReport
 from arcana_pipelines.ledger import generations, pages
-from arcana_pipelines.ledger.counters import ChunkCounts, EmbeddingCounts, PageCounts
+from arcana_pipelines.ledger.counters import EmbeddingCounts, PageCounts
 from arcana_pipelines.ledger.freshness import Freshness, freshness
 from arcana_pipelines.ledger.pages import PartialPages
 from arcana_pipelines.ledger.purge import purge
@@ -299,7 +300,7 @@ class IndexesReport:
         usage: what its embeddings cost in each month, the newest first.
     """
 
-    did: ChunkCounts
+    did: PublishReport
     served: list[ServedIndex]
     builds: list[Build]
     usage: list[MonthlyUsage]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from psycopg import sql
 
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.db.query import keyset_pages
@@ -20,6 +22,10 @@ BATCH = 200
 # How the reason of a page begins whose text cannot be cut.
 UNCUT = "cannot be cut:"
 _FIRST = UUID(int=0)
+_OF_PAGES = sql.SQL(
+    "AND d.document_id = ANY(ARRAY(SELECT document_id FROM source_page "
+    "WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(pages)s)))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,20 @@ class Uncut:
     served: ServedChunks
 
 
-def uncut_batches(connection: Connection, workspace_id: UUID, build: Build, most: int = BATCH) -> Iterator[Uncut]:
-    """All that a build lacks, in batches of so many contents at most."""
+def uncut_batches(
+    connection: Connection, workspace_id: UUID, build: Build, pages: Sequence[str] | None = None
+) -> Iterator[Uncut]:
+    """All that a build lacks, or what it lacks of some pages, in batches."""
     model = model_named(build.embedding_model)
-    parameters = {"workspace_id": workspace_id, "uncut": UNCUT, "build": build.rag_index_build_id, "limit": most}
+    statement = sql.SQL(load_sql("chunks_missing")).format(of_pages=sql.SQL("") if pages is None else _OF_PAGES)
+    parameters = {
+        "workspace_id": workspace_id,
+        "uncut": UNCUT,
+        "build": build.rag_index_build_id,
+        "pages": pages,
+        "limit": BATCH,
+    }
     for rows in keyset_pages(
-        connection, Content, load_sql("chunks_missing"), parameters, {"after": _FIRST},
-        lambda row: {"after": row.document_id},
-    ):  # fmt: skip
+        connection, Content, statement, parameters, {"after": _FIRST}, lambda row: {"after": row.document_id}
+    ):
         yield Uncut(build, model, rows, ServedChunks(connection, build, [row.document_id for row in rows]))

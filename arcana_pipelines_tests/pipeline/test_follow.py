@@ -42,6 +42,7 @@ from arcana_pipelines.pipeline import (
     source_pages,
     sync,
 )
+from arcana_pipelines.pipeline.chunk_embeddings import missing
 from arcana_pipelines.pipeline.follow import Follower
 from arcana_pipelines.pipeline.follower import Slice, index_slice
 from arcana_pipelines.pipeline.purpose import Purpose
@@ -247,12 +248,12 @@ def test_a_page_that_cannot_be_processed_is_counted_once(acme: Harness, turns: l
     with pytest.MonkeyPatch.context() as patch:
         made = follower.process_slice
 
-        def fail(*arguments: object) -> object:
+        def fail(*arguments: object, **options: object) -> object:
             with pytest.MonkeyPatch.context() as inner:
                 inner.setattr(
                     "arcana_pipelines.documents.contents.make_contents", partial(_refusing, bad, make_contents)
                 )
-                return made(*arguments)  # type: ignore[arg-type]
+                return made(*arguments, **options)  # type: ignore[arg-type]
 
         patch.setattr(follower, "process_slice", fail)
         report = acme.sync()
@@ -347,14 +348,16 @@ def test_the_follower_hears_of_more_and_of_the_end() -> None:
     """Else it would look again after a second, and the reading may be over by then."""
     reads, writes = os.pipe()
     with open(reads, "rb", buffering=0) as lines, open(writes, "wb", buffering=0) as tell:
-        more, everything = threading.Event(), threading.Event()
-        hearing = threading.Thread(target=follower.note_what_is_read, args=(lines, more, everything))
+        heard = follower.Heard()
+        hearing = threading.Thread(target=heard.listen, args=(lines,))
         hearing.start()
-        tell.write(follower.MORE_IS_READ.encode())
-        assert more.wait(10) and not everything.is_set()
-        more.clear()
-        tell.write(follower.ALL_IS_READ.encode())
-        assert more.wait(10) and everything.is_set()
+        seen = []
+        for line in (follower.MORE_IS_READ, follower.ALL_IS_READ, follower.ALL_IS_STAGED):
+            tell.write(line.encode())
+            assert heard.news.wait(10)
+            heard.news.clear()
+            seen.append((heard.all_is_read.is_set(), heard.all_is_staged.is_set()))
+        assert seen == [(False, False), (True, False), (True, True)]
         tell.close()
         hearing.join(10)
     assert not hearing.is_alive()
@@ -401,7 +404,7 @@ def test_two_processes_make_contents_from_both_ends_and_none_twice(
             return made
 
         monkeypatch.setattr(document_content, "_make", other_is_faster)
-        assert index_slice(session, 20).pages == 20  # its own eleven, and some of the other one
+        assert index_slice(session, 20).pages == 41  # its own eleven, and what the other one has staged
         assert acme.rows("SELECT count(*), max(version), count(DISTINCT document_id) FROM document_content") == [
             (41, 1, 41)
         ]
@@ -411,6 +414,46 @@ def test_two_processes_make_contents_from_both_ends_and_none_twice(
         assert len(acme.published()) == 41
     acme.sync()
     acme.assert_matches_world()
+
+
+def test_what_one_process_has_made_is_published_with_the_slice_of_the_other(acme: Harness) -> None:
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        made = document_content.process_slice(session.connection, session.generation, 100, last_first=True)
+        assert made.processed == 41 and acme.published() == {}
+        assert index_slice(session, 100).pages == 41 == len(acme.published())
+        assert index_slice(session, 100) == Slice()
+
+
+def test_slices_get_smaller_towards_the_end(acme: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_content, "SMALLEST_SLICE", 3)
+    sizes: list[int] = []
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        while did := index_slice(session, 100, is_end=True).pages:
+            sizes.append(did)
+    assert sizes == [10, 7, 6, 4, 3, 3, 3, 3, 2]
+
+
+def test_texts_that_another_process_stages_while_some_are_embedded_are_embedded_and_counted(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed = missing._embed_build
+
+    with acme.session() as session:
+        connection = session.connection
+        sync.read_pages(session, SyncRequest())
+        document_content.process_slice(connection, session.generation, 10)
+
+        def stage_more(*arguments: object) -> int:
+            refused = embed(*arguments)  # type: ignore[arg-type]
+            document_content.process_slice(connection, session.generation, 100)
+            return refused
+
+        monkeypatch.setattr(missing, "_embed_build", stage_more)
+        did = sync.embed_chunks(session, Purpose.SYNC)
+        ((staged,),) = acme.rows("SELECT count(*) FROM chunk_stage")
+    assert did.computed + did.reused == staged > 41
 
 
 def test_pages_are_taken_in_the_order_of_the_reading_or_from_its_end(acme: Harness) -> None:
@@ -757,7 +800,7 @@ class TestInAnotherProcess:
             assert process.stdin is not None and process.stdout is not None
             os.set_blocking(process.stdout.fileno(), True)
             process.stdout.close()
-            process.stdin.write(follower.ALL_IS_READ.encode())
+            process.stdin.write(follower.ALL_IS_STAGED.encode())
             process.stdin.close()
             assert process.wait(30) == 1
 

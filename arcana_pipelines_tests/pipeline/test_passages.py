@@ -13,6 +13,7 @@ from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.ledger import purge as purging
 from arcana_pipelines.pipeline.chunk_embeddings.passages import load_sql as load_passages_sql
+from arcana_pipelines.pipeline.chunk_embeddings.passages import staged_passages
 from arcana_pipelines.sources.protocol import Mode
 from arcana_pipelines_tests.harness import Harness
 
@@ -107,6 +108,23 @@ def test_known_passages_are_looked_up_each_once_although_the_stage_was_empty_whe
         ).fetchone()
     assert (left, given) == ((0,), (many,))
     assert rows_touched(plan[0]["Plan"]) < 100 * many
+
+
+def test_a_passage_that_was_staged_while_another_process_embedded_it_is_embedded_once(acme: Harness) -> None:
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    with acme.session() as session:
+        connection = session.connection
+        (build,) = builds_of(connection, session.workspace.workspace_id)
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO passage_stage (rag_index_build_id, text_hash, embedded) "
+                "SELECT rag_index_build_id, text_hash, 'again' FROM passage"
+            )
+        assert list(staged_passages(connection, build)) == []
+    assert "passages" not in acme.sync()["embeddings"]
+    assert count(acme, "passage_stage") == 0 and without_vector(acme) == []
 
 
 @pytest.mark.parametrize("analysed", ["before they were many", "and of more than fit into memory"])

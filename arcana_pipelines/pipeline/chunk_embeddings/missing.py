@@ -85,31 +85,13 @@ def embed_missing(
         report.problems = provider_batches.collect(connection, generation, open_embedder, terms, report.add)
         staged = refused = 0
         for build in live_builds(connection, workspace_id, filling):
-            key = StoreKey(workspace_id, build.embedding_model, build.dimensions)
-            staged += _staged(connection, build)
-            missing = sendable(missing_texts(connection, key, build), key.model)
-            at_once = texts_at_once(key.model, batch_size)
-            if model_named(key.model).compares_passages:
-                open_it = partial(open_embedder, key.model, key.dimensions)
-                budget = Budget(connection, workspace_id, key.model, terms)
-                report.passages += embed_passages(connection, build, open_it, at_once, budget)
-            first = list(itertools.islice(missing, terms.batch_above + 1))
-            # Opened only when there is something to embed: a sync without news needs no model and no key.
-            if not first:
-                continue
-            embedder = open_embedder(key.model, key.dimensions)
-            budget = Budget(connection, workspace_id, key.model, terms)
-            texts = itertools.chain(first, missing)
-            if len(first) > terms.batch_above > 0 and _takes_batches(connection, key, embedder):
-                assert isinstance(embedder, OffersBatches)
-                provider_batches.send(connection, key, embedder.batches(), texts, budget)
-                continue
-            began = time.monotonic()
-            for outcome in send(embedder, batches(texts, at_once), budget):
-                ended = time.monotonic()
-                report.add(_store(connection, generation, key, outcome, budget.price, ended - began), budget.price)
-                began = ended
-                refused += len(outcome.refused)
+            is_all = False
+            while not is_all:
+                before = _staged(connection, build)
+                refused += _embed_build(connection, generation, build, open_embedder, batch_size, terms, report)
+                # Another process may have staged more meanwhile: all that are counted were looked at.
+                is_all = _staged(connection, build) == before
+            staged += before
         report.reused = max(0, staged - report.computed - refused - provider_batches.waiting(connection, workspace_id))
     finally:
         if not connection.closed:
@@ -118,6 +100,43 @@ def embed_missing(
                 before = generations.counters(connection, generation).embeddings or EmbeddingCounts()
                 generations.merge_counters(connection, generation, Counters(embeddings=before + report.counts()))
     return report.counts()
+
+
+def _embed_build(
+    connection: Connection,
+    generation: Generation,
+    build: Build,
+    open_embedder: OpenEmbedder,
+    batch_size: int,
+    terms: PricingPolicy,
+    report: _Tally,
+) -> int:
+    """Embed what a build lacks; returns how many texts were refused."""
+    key = StoreKey(generation.workspace_id, build.embedding_model, build.dimensions)
+    missing = sendable(missing_texts(connection, key, build), key.model)
+    at_once = texts_at_once(key.model, batch_size)
+    if model_named(key.model).compares_passages:
+        open_it = partial(open_embedder, key.model, key.dimensions)
+        budget = Budget(connection, key.workspace_id, key.model, terms)
+        report.passages += embed_passages(connection, build, open_it, at_once, budget)
+    first = list(itertools.islice(missing, terms.batch_above + 1))
+    # Opened only when there is something to embed: a sync without news needs no model and no key.
+    if not first:
+        return 0
+    embedder = open_embedder(key.model, key.dimensions)
+    budget = Budget(connection, key.workspace_id, key.model, terms)
+    texts = itertools.chain(first, missing)
+    if len(first) > terms.batch_above > 0 and _takes_batches(connection, key, embedder):
+        assert isinstance(embedder, OffersBatches)
+        provider_batches.send(connection, key, embedder.batches(), texts, budget)
+        return 0
+    began, refused = time.monotonic(), 0
+    for outcome in send(embedder, batches(texts, at_once), budget):
+        ended = time.monotonic()
+        report.add(_store(connection, generation, key, outcome, budget.price, ended - began), budget.price)
+        began = ended
+        refused += len(outcome.refused)
+    return refused
 
 
 def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:

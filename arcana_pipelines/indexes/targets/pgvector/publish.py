@@ -23,15 +23,17 @@ MEMORY = "64MB"
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """What a publish did, in chunks.
+    """What a publish did.
 
     Attributes:
-        published: those that became searchable.
-        retired: those that a search finds no more: of older versions, and of removed documents.
+        published: chunks that became searchable.
+        retired: chunks that a search finds no more: of older versions, and of removed documents.
+        documents: those that a search finds as they are now.
     """
 
     published: int
     retired: int
+    documents: int
 
 
 def publish_build(connection: Connection, build: Build) -> PublishReport:
@@ -40,10 +42,10 @@ def publish_build(connection: Connection, build: Build) -> PublishReport:
     ready = [row[0] for row in connection.execute(load_sql("publish_ready"), build.params).fetchall()]
     if ready:
         moved = _publish_ready(connection, build, ready)
-        return PublishReport(moved.published, moved.retired + retired)
+        return PublishReport(moved.published, moved.retired + retired, moved.documents)
     if terms.is_half_loaded(connection, build):
         terms.finish_load(connection, build)
-    return PublishReport(0, retired)
+    return PublishReport(0, retired, 0)
 
 
 def take_out_removed(connection: Connection, build: Build) -> dict[str, int]:
@@ -72,7 +74,7 @@ def _publish_ready(connection: Connection, build: Build, ready: Sequence[UUID]) 
         terms.tidy(connection, build, published)
     else:
         terms.finish_load(connection, build)
-    return PublishReport(published, retired)
+    return PublishReport(published, retired, len(ready))
 
 
 def _take_out_removed(connection: Connection, build: Build) -> int:
