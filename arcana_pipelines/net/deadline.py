@@ -31,10 +31,14 @@ class _DeadlineRaw(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer goes on and on")
-        self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
+        self._wait_for(left if self._timeout is None else min(left, self._timeout))
         with ended_by_interrupt(self._shut_down):
             count: int | None = self._raw.readinto(buffer)
         return count
+
+    def _wait_for(self, seconds: float | None) -> None:
+        if self._sock.gettimeout() != seconds:  # as a rule it is so already; setting it lets other threads go first
+            self._sock.settimeout(seconds)
 
     def _shut_down(self) -> None:
         # The connection below TLS, which another thread may be reading; that read meets its end. Of TLS inside the TLS
@@ -45,7 +49,7 @@ class _DeadlineRaw(io.RawIOBase):
         if not self.closed:
             self._raw.close()
             if self._sock.fileno() >= 0:
-                self._sock.settimeout(self._timeout)  # for the next request on this connection
+                self._wait_for(self._timeout)  # for the next request on this connection
         super().close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # More than that is taken for that much: a later sync asks again, and a person reads the number.
 LONGEST_NAMED_SECONDS = 86_400.0
@@ -35,6 +36,7 @@ def _bounded(seconds: float) -> float:
     return min(max(0.0, seconds), LONGEST_NAMED_SECONDS)
 
 
+@lru_cache(16)  # many answers of a second say the same
 def http_date(value: str | None) -> datetime | None:
     """The time that a header says, or None when it says none."""
     if not value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 
 from arcana_pipelines.embedding.catalogue import model_named
 from arcana_pipelines.indexes.builds import live_builds
+from arcana_pipelines.ledger import pages
 from arcana_pipelines.observing import traces
 from arcana_pipelines.pipeline.document_content import process_slice
 from arcana_pipelines.pipeline.follower import ALL_IS_READ, ALL_IS_STAGED, LARGEST_SLICE, MORE_IS_READ, Slice
@@ -30,6 +32,11 @@ AFTER_SECONDS = 5.0
 # none, by what answers allow that take as long as a source's do.
 LONG_MINUTES = 1 / 6
 UNLIMITED = 3000
+# Where embedding takes longer than cutting, what is cut sooner is found no sooner, and what is cut far ahead waits for
+# one publish: so many tokens a second are faster. And fewer pages the other process has cut before this one has loaded
+# what it cuts with.
+FAST = 50_000
+HELP_FROM = 100
 _MOST_SAID = 1 << 16
 # With our path and not what -m would put before it: a file `json.py` in the directory where somebody syncs is not run.
 # What modules hold stays to the end: no collection looks at it.
@@ -106,21 +113,26 @@ class Follower:
             log.warning("the process that indexes while pages are read ended with exit code %d", process.returncode)
 
     def _help(self, process: subprocess.Popen[bytes]) -> None:
-        """Make the contents of what is left and cut them, those read last first, where this process has a core of its
-        own: the other one embeds and publishes them.
+        """Make the contents of what is left and cut them, those read last first: the other process embeds and publishes
+        them.
         """
-        session = self._session
-        if session.processes == 1:
+        connection, generation = self._session.connection, self._session.generation
+        if not self._can_help() or pages.count_just_read(connection, generation) < HELP_FROM:
             return
         self._talk(process, ALL_IS_READ)
         while process.poll() is None:
             with traces.span("contents of the end") as say:
-                connection, generation = session.connection, session.generation
                 made = process_slice(connection, generation, LARGEST_SLICE, is_end=True, last_first=True)
                 say(pages=made.processed)
             if not made.processed:
                 return
             self._talk(process, MORE_IS_READ)
+
+    def _can_help(self) -> bool:
+        """Whether this process has a core of its own, and cutting is what takes long."""
+        builds = live_builds(self._session.connection, self._session.workspace.workspace_id)
+        speeds = [model_named(build.embedding_model).tokens_per_second for build in builds]
+        return self._session.processes > 1 and all(speed is not None and speed >= FAST for speed in speeds)
 
     def kill(self) -> None:
         """End it at once: the run has failed or was interrupted. What it has committed is kept."""
@@ -167,12 +179,16 @@ class Follower:
 def following(session: Session, tell: Callable[[Slice], None]) -> Iterator[Follower]:
     """Follow what is read within the block; at its end all of it is indexed, if following has begun."""
     follower = Follower(session, tell)
+    # What modules hold is there to the end, and collections need not look at it.
+    gc.freeze()
     try:
         yield follower
         follower.end()
     except BaseException:
         follower.kill()
         raise
+    finally:
+        gc.unfreeze()
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

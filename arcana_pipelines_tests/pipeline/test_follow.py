@@ -24,7 +24,7 @@ from arcana_pipelines.chunking.sizes import ChunkerSettings
 from arcana_pipelines.db.engine import Connection, Database
 from arcana_pipelines.documents import versions
 from arcana_pipelines.documents.contents import make_contents
-from arcana_pipelines.embedding.catalogue import SMALL_MODEL
+from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
 from arcana_pipelines.embedding.local_small import DIMENSIONS
 from arcana_pipelines.errors import BudgetReached, DatabaseUnreachable, InvalidSetting, PageTooLarge, UnknownWorkspace
 from arcana_pipelines.indexes.builds import IndexSettings
@@ -108,6 +108,7 @@ def slow(acme: Harness, server: NotionServer, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Follower, "look", look_until_it_did_something)
     monkeypatch.setattr(follow, "AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(follow, "HELP_FROM", 1)
     monkeypatch.setattr(source_pages, "COMMIT_PAGES", 4)
     server.latency(0.2)
     return acme
@@ -758,6 +759,20 @@ class TestInAnotherProcess:
             connection.execute("UPDATE rag_index_build SET embedding_model = 'guest-model'")
         did = _followed(slow)
         assert (did.pages, caplog.text) == (41, "") if not told else told in caplog.text
+
+    @pytest.mark.parametrize(
+        ("model", "processes", "can"),
+        [(SMALL_MODEL, 2, True), (SMALL_MODEL, 1, False), (MULTILINGUAL_MODEL, 2, False), ("their-model", 2, False)],
+    )
+    def test_it_is_helped_where_cutting_is_what_takes_long(
+        self, acme: Harness, model: str, processes: int, can: bool
+    ) -> None:
+        """What is cut far ahead of a slow model is published all at once, when the last of it is embedded."""
+        with acme.database.connection() as connection:
+            connection.execute("UPDATE rag_index_build SET embedding_model = %s", [model])
+        with acme.session() as session:
+            settings = session.settings.model_copy(update={"worker_processes": processes})
+            assert Follower(replace(session, settings=settings), lambda did: None)._can_help() is can
 
     def test_one_that_stands_still_does_not_hold_up_the_reading(self, acme: Harness) -> None:
         with acme.session() as session:

@@ -87,11 +87,11 @@ def embed_missing(
         for build in live_builds(connection, workspace_id, filling):
             is_all = False
             while not is_all:
-                before = _staged(connection, build)
+                seen = _staged(connection, build)
                 refused += _embed_build(connection, generation, build, open_embedder, batch_size, terms, report)
                 # Another process may have staged more meanwhile: all that are counted were looked at.
-                is_all = _staged(connection, build) == before
-            staged += before
+                is_all = _staged(connection, build) == seen
+            staged += seen
         report.reused = max(0, staged - report.computed - refused - provider_batches.waiting(connection, workspace_id))
     finally:
         if not connection.closed:
