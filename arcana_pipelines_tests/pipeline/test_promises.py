@@ -77,6 +77,36 @@ class TestMinimal:
         assert report["chunks"] == {"published": 0, "retired": 0}
         assert (acme.rows("SELECT max(xmin::text::bigint) FROM document_content"), acme.checksum()) == before
 
+    def test_what_is_new_in_the_trash_costs_an_answer_of_it_more_and_only_once(
+        self, acme: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("arcana_pipelines.sources.notion.source.PAGE_SIZE", 3)
+        world = acme.world
+        oldest = world.add_page("Oldest")
+        world.clock.advance(60)
+        holder = world.add_page("Holder")
+        table = world.add_database("Table", holder)
+        world.clock.advance(60)
+        newest = [world.add_page(f"Newest {number}") for number in range(3)]
+        acme.settle()
+        acme.sync()
+        world.clock.advance(900)
+        for node in (*newest, oldest):
+            world.trash(node)
+        acme.sync()
+        # Neither is among the newest three of the trash, and an audit's listing shows no database below a trashed page.
+        for node in (table.database_id, holder):
+            world.trash(node)
+        acme.sync(Mode.AUDIT)
+        acme.assert_matches_world()
+        assert acme.sync()["notion"]["requests"] == 2
+        # Now both of them are, and a sync hears of the database.
+        for node in newest[:2]:
+            world.restore(node)
+        acme.sync(Mode.AUDIT)
+        assert [acme.sync()["notion"]["requests"] for _ in range(3)] == [3, 2, 2]
+        acme.assert_matches_world()
+
     def test_one_edited_page_costs_one_more_request_and_makes_version_two_of_exactly_it(self, acme: Harness) -> None:
         acme.settle()
         acme.sync()
