@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 200
-SMALLEST_SLICE = 25
+# Each slice has some commits of its own, so none at the end has fewer pages.
+SMALLEST_SLICE = 50
 # Files, whose texts may be megabytes each.
 FILE_BATCH = 20
 
@@ -110,7 +111,7 @@ def process_slice(
     (`place_documents`).
     """
     if is_end:
-        limit = min(limit, max(SMALLEST_SLICE, pages.count_just_read(connection, generation) // 4))
+        limit = min(limit, max(SMALLEST_SLICE, pages.count_just_read(connection, generation) // 3))
     rows = pages.just_read(connection, generation, limit, last_first=last_first)
     made = _make(_given(connection, generation, rows))
     with lookups_noted(connection, generation), connection.transaction():

@@ -433,7 +433,7 @@ def test_slices_get_smaller_towards_the_end(acme: Harness, monkeypatch: pytest.M
         sync.read_pages(session, SyncRequest())
         while did := index_slice(session, 100, is_end=True).pages:
             sizes.append(did)
-    assert sizes == [10, 7, 6, 4, 3, 3, 3, 3, 2]
+    assert sizes == [13, 9, 6, 4, 3, 3, 3]
 
 
 def test_texts_that_another_process_stages_while_some_are_embedded_are_embedded_and_counted(
