@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from arcana_pipelines.lexical.analysis import LEAST, is_asking, runs_of, term_id, tokens
+from arcana_pipelines.lexical.codes import KnownCode
 from arcana_pipelines.lexical.concepts import Meaning, as_written, meanings
 
 MOST_WORDS = 32  # of a text: those behind them add little to what it asks for
 # What it counts to say a word by one of the same meaning, in its language and in the other.
 IN_SAME_LANGUAGE, IN_OTHER_LANGUAGE = 0.8, 1.0
+_ALL = 0.999  # the shares of the parts of a code, summed
 
 Terms = frozenset[int]
 
@@ -30,11 +32,15 @@ class AskedWord:
         own: the ways to write it, each as the numbers of its indexed terms.
         alike: ways to write what means about the same, with what each counts of the word itself.
         share: what the text counts that it is a word of.
+        is_code: a part of it is not it.
+        is_missing: it is a code that no text has.
     """
 
     own: tuple[Terms, ...]
     alike: tuple[tuple[Terms, float], ...]
     share: float = 1.0
+    is_code: bool = False
+    is_missing: bool = False
 
     @property
     def ways(self) -> tuple[tuple[Terms, float], ...]:
@@ -42,8 +48,12 @@ class AskedWord:
         return (*((way, 1.0) for way in self.own), *self.alike)
 
 
-def asked_words(text: str, share: float = 1.0) -> Iterator[AskedWord]:
-    """The words of a text that say what is asked for; of a compound, each that is known."""
+def asked_words(text: str, share: float = 1.0, codes: Sequence[KnownCode] = ()) -> Iterator[AskedWord]:
+    """The words of a text that say what is asked for; of a compound, each that is known. `codes` are words of it."""
+    for code in codes:
+        if code.asked.written in text:
+            yield AskedWord(code.ways, (), share, is_code=True, is_missing=code.is_missing)
+            text = text.replace(code.asked.written, " ")
     known = defaultdict(list)
     for meaning in meanings(text):
         known[meaning.word].append(meaning)
@@ -68,9 +78,15 @@ class Coverage:
     """Some words, made ready to be looked for in many texts."""
 
     def __init__(self, words: Sequence[AskedWord], rarity: Mapping[int, float]) -> None:
-        """`rarity` is the idf of each term. A word is as rare as the commonest way to write it."""
+        """`rarity` is the idf of each term. A word is as rare as the commonest way to write it.
+
+        `missing` is the share of codes that no text has of all that is asked for.
+        """
         self._weights = [word.share * min(max(rarity[term] for term in way) for way in word.own) for word in words]
         self._whole = sum(self._weights)
+        missing = sum(weight for word, weight in zip(words, self._weights, strict=True) if word.is_missing)
+        self.missing = missing / self._whole if self._whole else 0.0
+        self._codes = frozenset(number for number, word in enumerate(words) if word.is_code)
         self._word_of_way: list[int] = []
         self._ways_of_term: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
         for number, word in enumerate(words):
@@ -88,5 +104,7 @@ class Coverage:
         best: dict[int, float] = {}
         for way, share in covered.items():
             word = self._word_of_way[way]
+            if share < _ALL and word in self._codes:
+                continue
             best[word] = max(best.get(word, 0.0), share)
         return sum(share * self._weights[word] for word, share in best.items()) / self._whole if self._whole else 0.0

@@ -18,6 +18,8 @@ BUDGET = 1600  # rows found by single keys,
 BUDGET_OF_A_TERM = 60  # and so many more for each term: the score of a long query is the sum of many small gains
 TOGETHER = 150  # rows that would have several common words, were words independent; it is three to ten times as many
 MOST_TOGETHER = 5
+# An index of fewer chunks is taken for one of so many: in a single one whatever it has would be no rare word.
+FEWEST = 10
 NOTHING = f"{{}}/{TERMS}"  # the vector of no term
 # The middle of each step's weights (without idf).
 _WEIGHT = (0.6, 0.95, 1.15, 1.4, 1.6, 1.8, 2.0, 2.2)
@@ -64,6 +66,7 @@ _NO_TERMS: Mapping[int, QueryTerm] = MappingProxyType({})
 
 def rarity_of(terms: Iterable[int], chunks: int, counts: Mapping[int, int]) -> dict[int, float]:
     """The idf of indexed terms, above 0: the fewer chunks of an index have one, the more it says."""
+    chunks = max(chunks, FEWEST)
     frequency = {term: _frequency(term, counts) for term in terms}
     return {term: math.log1p((chunks - held + 0.5) / (held + 0.5)) for term, held in frequency.items()}
 

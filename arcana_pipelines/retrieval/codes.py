@@ -24,8 +24,8 @@ _JOINED = re.compile(
 _NUMBERED = re.compile(r"(?!(?:19|20)\d\d$)\d{3,}")
 # Words, too, are joined by a hyphen or a slash (sick-leave, and/or), and names by the other signs (config.yaml).
 _NAME = re.compile(r"\d|[_.&]|^\w(?:\W\w)+$")
-# Written with a hyphen, with a blank, or as one.
-_LOOSE = re.compile(r"[A-Za-z]{1,6}-[0-9]+")
+# Written with a hyphen, with a blank, or as one. One letter before a blank is often a word (A 4).
+_LOOSE = re.compile(r"([A-Za-z]{1,6})(-?)([0-9]+)")
 _COUNTED = re.compile(rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][{_JOINTS}])(\d+)([가-힣]+)(?:(?<=의)(\d+))?")
 _IN_A_TEXT = re.compile(
     rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][{_JOINTS}])(\d+)(?:( ?[가-힣]+)(?:(?<=의)(\d+))?|(?![\w]|[{_JOINTS}]\d))"
@@ -75,7 +75,7 @@ def codes_of(query: str) -> tuple[tuple[Code, ...], str]:
     def take_joined(found: re.Match[str]) -> str:
         family, code = found["family"], found["code"]
         is_joined = not code.isalnum() and _NAME.search(code) is not None
-        is_code = is_joined or bool(family and _NUMBERED.fullmatch(code))
+        is_code = is_joined or _LOOSE.fullmatch(code) is not None or bool(family and _NUMBERED.fullmatch(code))
         if not is_code or len(codes) >= MOST_CODES:
             return found[0]
         codes.append(_Joined(_pattern(code, family)))
@@ -95,8 +95,9 @@ def codes_of(query: str) -> tuple[tuple[Code, ...], str]:
 def _pattern(code: str, family: str | None) -> re.Pattern[str]:
     joints = "".join(re.escape(sign) for sign in _JOINTS if sign in code)
     said = re.escape(code)
-    if _LOOSE.fullmatch(code):
-        said = said.replace(r"\-", "[- ]?")
+    if loose := _LOOSE.fullmatch(code):
+        letters, hyphen, number = loose.groups()
+        said = f"{letters}{'[- ]?' if hyphen or len(letters) > 1 else '-?'}{number}"
     before = rf"(?<![A-Za-z0-9][{joints}])" if joints else ""
     behind = rf"(?![{joints}][A-Za-z0-9])" if joints else ""
     with_family = rf"(?:(?<![A-Za-z0-9]){family}[- ]?)?" if family else ""

@@ -179,7 +179,7 @@ class FileSearch(RankedSearch):
         likest = sorted((-_similarity(word, other), other) for other, _, _ in near)
         return [other for similarity, other in likest if -similarity >= _LEAST_SIMILARITY][:_SIMILAR]
 
-    def _may_be_told(self, word: str) -> bool:
+    def _may_be_told(self, terms: Mapping[int, QueryTerm]) -> bool:
         return True
 
     def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:

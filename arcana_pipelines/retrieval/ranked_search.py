@@ -11,7 +11,7 @@ from uuid import UUID
 
 from arcana_pipelines.embedding.catalogue import Model, model_named
 from arcana_pipelines.embedding.protocol import Vectors
-from arcana_pipelines.lexical import concepts, gibberish, query_plan, typos
+from arcana_pipelines.lexical import codes, concepts, gibberish, query_plan, typos
 from arcana_pipelines.lexical.analysis import LEAST, QueryTerm, has_cjk, keys_of_term, query_terms, without_measure
 from arcana_pipelines.lexical.coverage import AskedWord, Coverage, asked_words
 from arcana_pipelines.retrieval.best_passage import FoundText
@@ -29,7 +29,7 @@ from arcana_pipelines.retrieval.fusion import (
 )
 from arcana_pipelines.retrieval.highlights import Marks, marks_of, terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
-from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, TOO_FEW, Calibration, Unjudged, calibration_of, evidence
+from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, Unjudged, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit, TopicFacet
 from arcana_pipelines.retrieval.search_request import SearchRequest
 from arcana_pipelines.retrieval.serving import Serving
@@ -43,6 +43,8 @@ MOST_CANDIDATES = 1_600
 SMALL = 8_000
 # What the words of earlier questions count where the answer stands on a page, of what they count in finding it.
 EARLIER_ON_THE_PAGE = 0.2
+# So many chunks are looked at for a code that is written with other signs between its parts.
+LOOKED_AT = 50
 # So many chunks behind a filter are all scored.
 FEW = 2_000
 # To who may find some documents alone a page or a value that others have is told as one that is not there.
@@ -197,6 +199,7 @@ class RankedSearch(ABC):
         self._coverage: Coverage | None = None
         self._asked_terms: frozenset[int] = frozenset()
         self._is_gibberish = False
+        self._codes: list[codes.KnownCode] = []
 
     @abstractmethod
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
@@ -207,8 +210,8 @@ class RankedSearch(ABC):
         """Words of the index that are near to one, the likeliest first."""
 
     @abstractmethod
-    def _may_be_told(self, word: str) -> bool:
-        """Whether a text that the limits leave has the word, and not another one alone."""
+    def _may_be_told(self, terms: Mapping[int, QueryTerm]) -> bool:
+        """Whether a text that the limits leave has one of these terms, and not another one alone."""
 
     @abstractmethod
     def _few_allowed(self) -> list[int] | None:
@@ -248,18 +251,24 @@ class RankedSearch(ABC):
         plan = self._plan
         of_question = [text for text, share in self._question.parts if share > LEAST]
         asked = " ".join((*of_question, *corrections.values()))
+        for code in self._codes:
+            asked = asked.replace(code.asked.written, code.asked.joined)
         asked = "\n".join((asked, *concepts.translations(asked)))
         marked, asked_for = marks_of(asked), terms_of(asked)
         ranking = self._request.ranking if self._asked is not None else "lexical"
         calibration = calibration_of(self._serving.model, ranking, self._request.fusion)
         few = self._few_allowed()
-        unjudged = self._unjudged(few, calibration)
+        unjudged = self._unjudged(calibration)
         # Who filters has said what is relevant.
-        least = calibration.least if calibration and unjudged is None and not self._filters else 0.0
+        least = 0.0
+        if calibration is not None and unjudged is None and not self._filters:
+            least = calibration.least_of(self._serving.vectors if few is None else len(few))
         if self._limits:
             self._shown, self._named = self._without_left_out(self._shown), self._without_left_out(self._named)
         if self._is_hushed:
             self._notes = [_NOTHING_LEFT] if few == [] else []
+        missing = dict.fromkeys(code.asked.written for code in self._codes if code.is_missing)
+        self._notes += [f"No text has '{code}'." for code in missing if code in self._question.text]
         while True:
             chunks, are_all = (few, True) if few is not None else self._candidates(plan)
             best = self._best(self._scored(chunks), plan.attainable if plan else 0.0, calibration)
@@ -277,13 +286,10 @@ class RankedSearch(ABC):
                 )
             self._most = min(4 * self._most, MOST_CANDIDATES)
 
-    def _unjudged(self, few: Sequence[int] | None, calibration: Calibration | None) -> Unjudged | None:
-        """Why scores tell nothing of whether there is an answer; `few` are the chunks that filters and limits leave."""
+    def _unjudged(self, calibration: Calibration | None) -> Unjudged | None:
+        """Why scores tell nothing of whether there is an answer."""
         if self._serving.is_outdated:
             return "outdated_index"
-        # Among a few texts nobody can say which words tell anything.
-        if self._serving.vectors < TOO_FEW or (self._limits and few is not None and len(few) < TOO_FEW):
-            return "few_texts"
         return "not_measured" if calibration is None else None
 
     def _before(self) -> Cursor:
@@ -311,15 +317,19 @@ class RankedSearch(ABC):
         """
         terms, parts = dict(self._question.terms), self._question.parts
         same, other, counts = self._beside(parts, terms)
+        for text, share in reversed(parts):
+            known = list(self._known_codes(text, counts))
+            terms |= _terms_of_codes(text, share, known, terms)
+            self._codes = [*known, *self._codes]
         corrections: dict[str, str] = {}
         unknown: dict[str, float] = {}
         for text, share in self._question.parts:
             unknown = dict.fromkeys(typos.unknown_words(text, counts), share) | unknown
         for word, share in list(unknown.items())[: typos.MOST]:
             meant = typos.nearest(word, self._similar_words(word))
-            if meant is not None and self._may_be_told(meant):
+            more = query_terms(meant) if meant is not None else {}
+            if meant is not None and self._may_be_told(more):
                 corrections[word] = meant
-                more = query_terms(meant)
                 terms |= {term: replace(each, weight=each.weight * typos.WEIGHT * share) for term, each in more.items()}
         self._is_gibberish = not corrections and gibberish.is_gibberish(self._question.text, counts)
         if corrections:
@@ -327,7 +337,7 @@ class RankedSearch(ABC):
             same, other, counts = self._beside(parts, terms)
         self._plan = query_plan.plan(terms, self._serving.vectors, counts, same, other)
         # The question itself has the last word on what one counts.
-        asked = {word.own: word for text, share in reversed(parts) for word in asked_words(text, share)}
+        asked = {word.own: word for text, share in reversed(parts) for word in asked_words(text, share, self._codes)}
         self._cover(list(asked.values()), counts)
         return corrections
 
@@ -337,7 +347,36 @@ class RankedSearch(ABC):
         """Terms that mean the same as the texts of a question, in its language and in the other one, and how many
         chunks have each key of all of them."""
         same, other = _of_parts(parts, concepts.in_other_words), _of_parts(parts, concepts.in_other_language)
-        return same, other, self._counts({**other, **same, **terms})
+        of_codes = _terms_of({term for text, _ in parts for code in codes.codes_of(text) for term in code.terms})
+        return same, other, self._counts({**of_codes, **other, **same, **terms})
+
+    def _known_codes(self, text: str, counts: Mapping[int, int]) -> Iterator[codes.KnownCode]:
+        """The codes of a text: those that texts have, however they write them, and those that none has."""
+
+        def is_known(term: int) -> bool:
+            return any(key in counts for key in keys_of_term(term))
+
+        for code in codes.codes_of(text):
+            whole = tuple(frozenset((term,)) for term in code.whole)
+            apart = tuple(way for way in code.apart if all(map(is_known, way)))
+            if any(map(is_known, code.whole)) and self._may_be_told(_terms_of(code.whole)):
+                yield codes.KnownCode(code, whole, is_missing=False)
+            elif code.is_likely and apart and (self._filters or self._is_in_a_text(code, apart, counts)):
+                yield codes.KnownCode(code, (*whole, *apart), is_missing=False)
+            elif code.is_likely:
+                yield codes.KnownCode(code, whole[:1], is_missing=True)
+
+    def _is_in_a_text(self, code: codes.AskedCode, ways: Iterable[Iterable[int]], counts: Mapping[int, int]) -> bool:
+        """Whether a text that may be found has all of a code in a row: its parts may stand in many that do not."""
+        plan = query_plan.plan(_terms_of({term for way in ways for term in way}), self._serving.vectors, counts)
+        if plan is None:
+            return False
+        # The rows are scored by it.
+        self._plan = plan
+        rows = self._rows_of_hits(self._by_words(plan)[:LOOKED_AT]).values()
+        return any(
+            code.pattern.search(part) for row in rows for part in (row["title"], *row["heading_path"], row["text"])
+        )
 
     def _cover(self, words: Sequence[AskedWord], counts: Mapping[int, int]) -> None:
         """Have every candidate looked at for these words."""
@@ -365,6 +404,8 @@ class RankedSearch(ABC):
             return best
         # Of letters by chance something is the nearest, too.
         known = NOTHING_KNOWN if self._is_gibberish else evidence(best, scored, attainable)
+        if self._coverage is not None:
+            known = replace(known, missing=self._coverage.missing)
         return calibration.scores(best, known)
 
     def _fused(self, scored: Sequence[Scored], attainable: float) -> list[tuple[int, float]]:
@@ -421,6 +462,23 @@ class RankedSearch(ABC):
                     texts[hit.document_id, hit.position] = text
                     known[hit.document_id, hit.position] = chunk
                     yield hit
+
+
+def _terms_of(numbers: Iterable[int]) -> dict[int, QueryTerm]:
+    return {number: QueryTerm(1.0, (number,)) for number in numbers}
+
+
+def _terms_of_codes(
+    text: str, share: float, known: Sequence[codes.KnownCode], terms: Mapping[int, QueryTerm]
+) -> dict[int, QueryTerm]:
+    """What of the terms of a text its codes change: they count as they stand in texts, and their parts little."""
+    rest = text
+    for code in known:
+        rest = rest.replace(code.asked.written, " ")
+    others = query_terms(rest)
+    parts = {term for code in known for term in query_terms(code.asked.joined) if term in terms and term not in others}
+    changed = {term: replace(terms[term], weight=min(terms[term].weight, LEAST * share)) for term in parts}
+    return changed | {term: QueryTerm(share, (term,)) for code in known for way in code.ways for term in way}
 
 
 def _corrected(text: str, corrections: Mapping[str, str]) -> str:

@@ -10,12 +10,14 @@ from typing import Literal
 from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored
 
-# In an index of fewer chunks whatever is nearest is found.
-TOO_FEW = 50
-Unjudged = Literal["few_texts", "not_measured", "outdated_index"]
+# Among fewer chunks the one that answers is often the only one with any word of the question, and has few of them.
+FEW_TEXTS = 100
+# What it takes from the log odds that all of a question are codes that no text has: the page of another code is as near
+# to it, and has its other words. By the square: one beside many words is hardly what is asked for.
+OF_MISSING = 28.0
+Unjudged = Literal["not_measured", "outdated_index"]
 
 WHY_UNJUDGED: Mapping[Unjudged, str] = {
-    "few_texts": f"Of fewer than {TOO_FEW} texts nobody can say which answer: whatever is nearest is shown.",
     "not_measured": "Nobody measured what these scores mean: whatever is nearest is shown.",
     "outdated_index": "An earlier release filled the index: until it is rebuilt whatever is nearest is shown.",
 }
@@ -32,11 +34,13 @@ class Evidence:
         nearness: by meaning, -1 to 1.
         words: what the first has of all that the question's words can score, 0 to 1.
         covered: how much of what the question asks for they say, 0 to 1.
+        missing: how much of it are codes that no text has, 0 to 1.
     """
 
     nearness: float
     words: float
     covered: float
+    missing: float = 0.0
 
 
 NOTHING_KNOWN = Evidence(0.0, 0.0, 0.0)
@@ -53,6 +57,7 @@ class Calibration:
         covered: the same of how much they say of what the question asks for.
         fall: what each unit takes from them by which a hit's score is below the best.
         least: below this score of the best hit nothing is said to be found.
+        least_of_few: the same among fewer than `FEW_TEXTS` chunks.
     """
 
     start: float
@@ -61,6 +66,11 @@ class Calibration:
     covered: float
     fall: float
     least: float
+    least_of_few: float
+
+    def least_of(self, chunks: int) -> float:
+        """Below which score of the best hit nothing is said to be found among so many chunks."""
+        return self.least if chunks >= FEW_TEXTS else self.least_of_few
 
     def scores(self, best: Sequence[tuple[int, float]], evidence: Evidence) -> list[tuple[int, float]]:
         """The same candidates in the same order with the odds of each as a share of 1."""
@@ -69,6 +79,7 @@ class Calibration:
             + self.nearness * evidence.nearness
             + self.words * evidence.words
             + self.covered * evidence.covered
+            - OF_MISSING * evidence.missing**2
         )
         first = best[0][1] if best else 0.0
         return [(chunk, _share(odds - self.fall * (first - score))) for chunk, score in best]
@@ -76,10 +87,10 @@ class Calibration:
 
 # By model; of words alone they are the same with every model.
 _FUSED: Mapping[str, Calibration] = {
-    MULTILINGUAL_MODEL: Calibration(-4.1, 10.7, 0.0, 3.0, 16.0, 0.13),
-    SMALL_MODEL: Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2),
+    MULTILINGUAL_MODEL: Calibration(-4.1, 10.7, 0.0, 3.0, 16.0, 0.13, 0.13),
+    SMALL_MODEL: Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2, 0.17),
 }
-_WORDS = Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2)
+_WORDS = Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2, 0.17)
 
 
 def calibration_of(model: str, ranking: Ranking, fusion: Fusion) -> Calibration | None:

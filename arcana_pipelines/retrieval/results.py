@@ -279,7 +279,8 @@ class Results:
     """The target that was asked by meaning. None: PostgreSQL was."""
 
     notes: list[str] = field(default_factory=list)
-    """What to know of the filters, in sentences: a value that no row has, with what is near it."""
+    """What to know of the filters and the question, in sentences: a value that no row has, with what is near it; a code
+    that no text has."""
 
     cursor: str | None = None
     """For further results: `after` of the same request. None where there are no more, or 200 have been shown."""
@@ -302,8 +303,8 @@ class Results:
 
     unjudged: Unjudged | None = None
     """Why scores do not tell whether there is an answer, so that without a `min_score` whatever is nearest is a hit.
-    `few_texts`: the index has fewer than 50; `not_measured`: what scores of the model, or of the way to search, mean;
-    `outdated_index`: an earlier release filled it. None: they tell."""
+    `not_measured`: what scores of the model, or of the way to search, mean; `outdated_index`: an earlier release filled
+    it. None: they tell."""
 
     least: float = 0.0
     """The score below which nothing is said to be found: `min_score`, or what fits the model; 0 also where scores are a

@@ -16,7 +16,7 @@ from arcana_pipelines.db.statements import statements_beside
 from arcana_pipelines.indexes.builds import chunk_table, passage_table, terms_table
 from arcana_pipelines.indexes.targets.pgvector.ann import nearest_statement, tuned
 from arcana_pipelines.lexical import query_plan
-from arcana_pipelines.lexical.analysis import QueryTerm, query_terms
+from arcana_pipelines.lexical.analysis import QueryTerm
 from arcana_pipelines.observing.traces import traced
 from arcana_pipelines.retrieval import past
 from arcana_pipelines.retrieval.filtered import OPEN_CHUNK, OPEN_FILE, are_equal, with_text_of
@@ -135,12 +135,12 @@ class SnapshotSearch(RankedSearch):
     def _similar_words(self, word: str) -> list[str]:
         return [row[0] for row in self._rows(load_sql("similar_words"), {"word": word})]
 
-    def _may_be_told(self, word: str) -> bool:
-        """Whether a text that the limits leave has the word, and not another one alone."""
+    def _may_be_told(self, terms: Mapping[int, QueryTerm]) -> bool:
+        """Whether a text that the limits leave has one of these terms, and not another one alone."""
         if not self._limits:
             return True
         statement = sql.SQL(load_sql("allowed_word")).format(**self._names)
-        return bool(self._rows(statement, {"keys": _array(query_plan.keys_of(query_terms(word)))}))
+        return bool(self._rows(statement, {"keys": _array(query_plan.keys_of(terms))}))
 
     def _without_left_out(self, chunks: Sequence[int]) -> tuple[int, ...]:
         """Those chunks that limits and filters leave: a cursor can be made up."""

@@ -54,7 +54,9 @@ class _Seen:
     """What a search would say, kept as it is."""
 
     evidence: Evidence = NOTHING_KNOWN
-    least: float = 0.0
+
+    def least_of(self, chunks: int) -> float:
+        return 0.0
 
     def scores(self, best: Sequence[tuple[int, float]], evidence: Evidence) -> Sequence[tuple[int, float]]:
         self.evidence = evidence
@@ -131,7 +133,8 @@ def fitted(sets: Mapping[str, Sequence[_Asked]], uses: Sequence[str]) -> Calibra
     rows = np.array([[getattr(each.evidence, name) for name in uses] for each in answers])
     start, factors = _regression(rows, is_known, weights)
     known = dict(zip(uses, factors, strict=True))
-    made = Calibration(start, *(known.get(name, 0.0) for name in ("nearness", "words", "covered")), fall=0.0, least=0.0)
+    weighed = (known.get(name, 0.0) for name in ("nearness", "words", "covered"))
+    made = Calibration(start, *weighed, fall=0.0, least=0.0, least_of_few=0.0)
     later = [
         (below, is_right, _odds(made, each))
         for each in answers
@@ -141,7 +144,8 @@ def fitted(sets: Mapping[str, Sequence[_Asked]], uses: Sequence[str]) -> Calibra
     below, is_right, odds = (np.array(column) for column in zip(*later, strict=True))
     made = replace(made, fall=float(max(_FALLS, key=lambda fall: _likelihood(odds - fall * below, is_right))))
     of_answerable = [_first(made, each) for answers in sets.values() for each in answers if each.question.relevant]
-    return replace(made, least=float(np.quantile(of_answerable, _WRONGLY)))
+    least = float(np.quantile(of_answerable, _WRONGLY))
+    return replace(made, least=least, least_of_few=least)
 
 
 def _likelihood(odds: Floats, right: NDArray[np.bool_]) -> float:
@@ -229,8 +233,8 @@ def main() -> None:
 
 
 def _rounded(calibration: Calibration) -> Calibration:
-    *factors, least = astuple(calibration)
-    return Calibration(*(round(factor, 1) for factor in factors), least=round(least, 2))
+    *factors, least, least_of_few = astuple(calibration)
+    return Calibration(*(round(factor, 1) for factor in factors), round(least, 2), round(least_of_few, 2))
 
 
 if __name__ == "__main__":

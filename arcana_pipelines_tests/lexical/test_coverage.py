@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcana_pipelines.lexical.analysis import term_id
+from arcana_pipelines.lexical.codes import KnownCode, codes_of
 from arcana_pipelines.lexical.coverage import MOST_WORDS, Coverage, asked_words
 from arcana_pipelines.lexical.weights import chunk_weights
 
@@ -63,7 +64,27 @@ def test_words_that_only_ask_are_not_asked_for() -> None:
 
 def test_forms_of_a_word_are_the_word_and_names_are_names() -> None:
     assert covered("이월되나요", "이월은 닷새까지 됩니다") == [1]
-    assert covered("HR-1200", "the HR-1200 robot", "people of HR") == pytest.approx([1, 0.5])
+
+
+def test_a_part_of_a_code_is_not_the_code() -> None:
+    asked = codes_of("the HR-1200 robot")[0]
+    whole = KnownCode(asked, tuple(frozenset((term,)) for term in asked.whole), is_missing=False)
+    apart = KnownCode(asked, asked.apart, is_missing=False)
+    for code in (whole, apart):
+        words = list(asked_words("HR-1200", codes=[code]))
+        coverage = Coverage(words, defaultdict(lambda: 1.0))
+        said, part = (
+            set(each.terms.tolist()) for each in chunk_weights([("", (), "the HR-1200"), ("", (), "1200 of HR")])
+        )
+        assert coverage.of(said) == 1 and coverage.missing == 0
+        assert coverage.of(part) == (code is apart), "of parts no more is known"
+
+
+def test_what_is_missing_is_the_share_of_codes_that_no_text_has() -> None:
+    code = codes_of("E99")[0]
+    words = list(asked_words("error E99", codes=[KnownCode(code, (frozenset(code.whole),), is_missing=True)]))
+    rarity = defaultdict(lambda: 1.0, {code.whole[0]: 3.0})
+    assert Coverage(words, rarity).missing == 0.75
 
 
 def test_of_a_long_question_the_first_words_are_looked_for() -> None:

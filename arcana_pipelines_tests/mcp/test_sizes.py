@@ -110,6 +110,6 @@ def test_an_assistant_is_told_what_is_left_out_and_that_nothing_is_refused(step:
         path="w.p", heading_path=[], position=0, text=text, version=1, last_edited_at=None, workspace="acme",
         passage=first, also=other,
     )  # fmt: skip
-    told = search_answer(Results([hit], 0.1, unjudged="few_texts"), lambda named: f"arcana://{named}")
+    told = search_answer(Results([hit], 0.1, unjudged="not_measured"), lambda named: f"arcana://{named}")
     assert told.results[0].text == f"…\n{lines[4]}\n…\n{lines[20]}\n…"
-    assert told.notes == [WHY_UNJUDGED["few_texts"]]
+    assert told.notes == [WHY_UNJUDGED["not_measured"]]

@@ -23,7 +23,6 @@ from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.indexes import builds
 from arcana_pipelines.lexical import version
-from arcana_pipelines.retrieval import ranked_search
 from arcana_pipelines.retrieval.best_passage import FoundText
 from arcana_pipelines.retrieval.connection_searcher import ConnectionSearcher
 from arcana_pipelines.retrieval.excerpts import excerpt
@@ -112,32 +111,47 @@ def test_an_index_that_an_earlier_release_filled_refuses_nothing_until_it_is_reb
 
 
 class TestAnIndexOfFewTexts:
-    """It refuses nothing, and says so."""
+    """It refuses what none of them speaks of, as a large one does."""
 
-    @pytest.fixture
-    def world(self) -> NotionWorld:
+    @pytest.fixture(params=[1, 2, 3])
+    def world(self, request: pytest.FixtureRequest) -> NotionWorld:
         world = NotionWorld()
-        world.add_page("Lift", blocks=[blocks.paragraph(CODED)])
         world.add_page("연차", blocks=[blocks.paragraph("휴가는 사흘 전에 신청합니다.")])
+        for title, text in [("Lift", CODED), ("Lunch", "The canteen has soup on Mondays.")][: request.param - 1]:
+            world.add_page(title, blocks=[blocks.paragraph(text)])
         world.clock.advance(600)
         return world
 
-    def test_programs_are_told_why_nothing_is_refused(self, filled: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-        for query in ("qzxv plmwk trrgh", "휴가는 언제"):
-            assert search(filled, query).hits
-            assert search(filled, query).unjudged == "few_texts"
-        assert search(filled, "lift").to_dict()["unjudged"] == "few_texts"
-        monkeypatch.setattr(ranked_search, "TOO_FEW", 1)
+    @pytest.mark.parametrize("ranking", ["fused", "lexical"])
+    def test_what_is_there_is_found_and_what_is_not_is_refused(self, filled: Harness, ranking: str) -> None:
+        for query in ("휴가는 언제 신청하나요", "연차", "when can I take a vacation", "hoiday 신청"):
+            found = search(filled, query, ranking=ranking)
+            assert found.hits and found.hits[0].title == "연차" and found.unjudged is None
+        for query in ("qzxv plmwk trrgh", "8402917 55310", "김치찌개 맛있게 끓이는 법", "blue sky physics"):
+            refused = search(filled, query, ranking=ranking)
+            assert not refused.hits and refused.unjudged is None
+            assert ranking == "lexical" or refused.nearest
+
+    def test_an_empty_one_has_nothing(self, acme: Harness) -> None:
+        found = search(acme, "휴가는 언제")
+        assert found.hits == found.nearest == [] and found.unjudged is None and "Nothing is indexed" in found.notes[0]
+
+
+class TestScoresThatTellNothing:
+    """Whatever is nearest is found, and why is told."""
+
+    def test_programs_are_told(self, filled: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
         assert search(filled, "lift").unjudged is None and "unjudged" not in search(filled, "lift").to_dict()
         assert search(filled, "lift", fusion="rrf").unjudged == "not_measured"
         monkeypatch.setattr(builds, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
-        assert search(filled, "lift").unjudged == "outdated_index"
+        assert search(filled, "lift").to_dict()["unjudged"] == "outdated_index"
 
     def test_the_command_tells_people_below_the_hits_once(
         self, filled: Harness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(search_command, "open_database", lambda: filled.database)
-        told = "Of fewer than 50 texts nobody can say which answer"
+        monkeypatch.setattr(builds, "LEXEMES_VERSION", version.LEXEMES_VERSION + 1)
+        told = "An earlier release filled the index"
 
         def said(*arguments: str, first: tuple[str, ...] = ()) -> str:
             return CliRunner().invoke(cli, [*first, "search", filled.slug, "휴가", *arguments]).stdout
@@ -400,3 +414,58 @@ def test_no_line_of_a_heading_is_wider_than_the_terminal_and_no_date_is_broken(t
         assert found[-1].plain.endswith("0.94  edited 2026-11-29")
         said = "".join(line.plain for line in found).replace(" ", "")
         assert said == f"{heading}0.94edited2026-11-29".replace(" ", "")
+
+
+class TestCodes:
+    """A code that no text has is told, and the page of another one is no answer."""
+
+    @pytest.fixture
+    def world(self) -> NotionWorld:
+        world = NotionWorld()
+        texts = {
+            "Error E12": "E12 on the display of the oven: the door does not close. Clean the seal.",
+            "OR-5000": "The oven OR-5000 costs 4,300 euros and bakes 60 loaves.",
+            "K-300": "The mixer K-300 has a warranty of three years. Grease it every 500 hours.",
+            "Returns": "The oven is reset with the red button behind the flap, for all models.",
+            "Norms": "Bakeries follow ISO 9001 and the form EX_7.",
+            "Bread": "The bread of the week is made of spelt, number 6000 of our list.",
+        }
+        for title, text in texts.items():
+            world.add_page(title, blocks=[blocks.paragraph(text)])
+        world.clock.advance(600)
+        return world
+
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [("what is error E99", "E99"), ("price of OR-6000", "OR-6000"), ("K-500 warranty", "K-500"),
+         ("what costs OR 6000", "OR 6000"), ("e_13", "e_13"), ("ISO-9002", "ISO-9002"), ("F 7은 뭐예요", "F 7")],
+    )  # fmt: skip
+    @pytest.mark.parametrize("ranking", ["fused", "lexical"])
+    def test_one_that_no_text_has_is_told_and_refused(
+        self, filled: Harness, query: str, code: str, ranking: str
+    ) -> None:
+        found = search(filled, query, ranking=ranking)
+        assert found.notes == [f"No text has '{code}'."] and not found.hits
+        assert search(filled, query, min_score=0, ranking=ranking).notes == found.notes
+
+    def test_who_mentions_one_beside_what_is_answered_is_answered(self, filled: Harness) -> None:
+        found = search(filled, "How do I reset the oven with the red button, model X-77?")
+        assert found.hits[0].title == "Returns" and found.notes == ["No text has 'X-77'."]
+
+    @pytest.mark.parametrize(
+        ("query", "title"),
+        [("error E-12", "Error E12"), ("e 12", "Error E12"), ("E_12 뜨는데", "Error E12"), ("OR 5000", "OR-5000"),
+         ("what costs or5000", "OR-5000"), ("k300", "K-300"), ("ISO9001", "Norms"), ("iso-9001", "Norms"),
+         ("EX7", "Norms")],
+    )  # fmt: skip
+    @pytest.mark.parametrize("ranking", ["fused", "lexical"])
+    def test_one_that_is_written_otherwise_finds_its_page(
+        self, filled: Harness, query: str, title: str, ranking: str
+    ) -> None:
+        found = search(filled, query, ranking=ranking)
+        assert found.hits[0].title == title and found.notes == []
+
+    def test_it_is_marked_as_the_text_has_it(self, filled: Harness) -> None:
+        for query in ("e 12", "E-12", "e12"):
+            hit = search(filled, query).hits[0]
+            assert {hit.text[begin:end] for begin, end in hit.highlights} == {"E12"}

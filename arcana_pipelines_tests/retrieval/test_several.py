@@ -19,11 +19,6 @@ from arcana_pipelines_tests.harness import Harness
 SLUGS = ("acme", "beta")
 
 
-@pytest.fixture(autouse=True)
-def even_small_indexes_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arcana_pipelines.retrieval.ranked_search.TOO_FEW", 1)
-
-
 @pytest.fixture
 def both(acme: Harness, another: Callable[[str], Harness]) -> tuple[Harness, Harness]:
     """Two workspaces with walruses, of which one has a zebra too."""

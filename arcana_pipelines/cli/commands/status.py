@@ -18,7 +18,6 @@ from arcana_pipelines.ledger.files import FileCount, files_in
 from arcana_pipelines.ledger.freshness import Freshness
 from arcana_pipelines.monitoring.installation import InstallationState, installation_state
 from arcana_pipelines.operations.status import SourceState, WorkspaceStatus, workspace_status
-from arcana_pipelines.retrieval.relevance import TOO_FEW
 from arcana_pipelines.tickets.summaries.counts import SummaryCounts
 from arcana_pipelines.workspaces import workspaces
 
@@ -85,8 +84,6 @@ def _print(state: WorkspaceStatus, summarises: bool) -> None:
             index.name, index.object_count, index.vector_count, index.embedding_model,
             index.dimensions, local_time(index.updated),
         )  # fmt: skip
-        if 0 < index.vector_count < TOO_FEW:
-            say("    searches refuse nothing: of fewer than {} chunks nobody can say which answer", TOO_FEW)
     say_not_serving(state.builds_not_serving)
     _print_targets(state.targets)
     _print_running(state)

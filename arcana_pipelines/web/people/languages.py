@@ -120,10 +120,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "It is not certain that one of these answers it: read before you rely on it.",
         "이 중에 답이 있는지 확실하지 않습니다. 내용을 읽고 판단하세요.",
     ),
-    "few_texts": (
-        "There are too few texts here to say which of them answer: whatever is nearest is shown.",
-        "글이 너무 적어 어느 것이 답인지 가릴 수 없습니다. 가장 가까운 내용을 보여 줍니다.",
-    ),
     "less_likely_one": ("Less likely: 1 page", "가능성이 낮은 페이지 1개"),
     "less_likely": ("Less likely: {n} pages", "가능성이 낮은 페이지 {n}개"),
     "more": ("More results", "결과 더 보기"),

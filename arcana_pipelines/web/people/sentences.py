@@ -206,6 +206,8 @@ _FORMS = {
     r"Dagster's web server leads elsewhere, .+": (
         "Dagster 웹 서버가 다른 곳으로 보내려 해서 따르지 않았습니다. DAGSTER_UI_URL을 확인하세요."
     ),
+    # What a search notes of a question.
+    r"No text has '(.+)'\.": "‘{0}’이(가) 있는 내용이 없습니다.",
     r"(arcana status \S+), then (arcana retry \S+)": "{0}, 그다음 {1}",
     r"(arcana target list \S+), then (arcana doctor|arcana target verify \S+ \S+)": "{0}, 그다음 {1}",
     r"(arcana doctor), then (arcana file retry \S+)": "{0}, 그다음 {1}",

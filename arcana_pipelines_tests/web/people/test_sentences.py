@@ -48,6 +48,7 @@ def test_what_alerts_say_is_said_in_korean(cause: alerts.Cause) -> None:
         ("property 'Topic'", "속성 ‘Topic’"),
         ("unknown topic 'AI/RGA'", "없는 주제 ‘AI/RGA’"),
         ("added with it", "파일과 함께 지정됨"),
+        ("No text has 'E99'.", "‘E99’이(가) 있는 내용이 없습니다."),
     ],
 )
 def test_why_a_person_is_asked_is_said_in_korean(reason: str, wanted: str) -> None:
