@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate, pairwise
 from math import fsum
 from textwrap import dedent
@@ -38,7 +39,7 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 _EDGE = re.compile(r" *(?:`{3,}|~{3,}).*|\|[ |:-]+\|\s*|\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FoundText:
     """A found chunk as it is stored.
 
@@ -60,13 +61,25 @@ class FoundText:
     kind: str = "page"
     page: str | None = None
 
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Its passages in their order."""
+        return passages(self.text, self.title, self.headings, is_first=self.is_first, page=self.page)
+
+    def sections(self) -> list[str]:
+        """What stands under the same headings, with these and the title."""
+        said: dict[tuple[str, ...], list[str]] = {}
+        for part in self.parts:
+            said.setdefault(part.headings, []).append(part.embedded)
+        return ["\n".join(passages_there) for passages_there in said.values()]
+
     def best_passages(self, gains: Mapping[int, float]) -> list[Passage]:
         """The passage that is nearest and has most of the words, with what explains it, and another one of the text
         where that is nearly as good; `gains` are what each word of the question counts.
 
         By words alone there is one: of few words many passages have all.
         """
-        parts = passages(self.text, self.title, self.headings, is_first=self.is_first, page=self.page)
+        parts = self.parts
         # An empty row of a table is as near to a question as the headings above it.
         telling = {number for number, part in enumerate(parts) if _tells(part)}
         if not telling:

@@ -18,6 +18,9 @@ OTHER_LANGUAGE = 1.1
 OF_WORDS, OF_WORDS_ALONE = 0.15, 0.8
 # What it counts to say all that a question asks for, in whatever language (decision 063).
 OF_COVERED = 0.3
+# How much of that counts only as far as one section of the text says it; so many of the first are looked into
+# (decision 068).
+OF_ONE_SECTION, LOOKED_INTO = 0.5, 10
 # The same of all that the question's words can score, where texts are ordered by words alone, or by words above all.
 OF_COVERED_BY_WORDS = 0.15
 NEAREST = 20  # texts whose languages are looked at for that
@@ -98,6 +101,17 @@ def fuse_as_they_are(candidates: Sequence[Scored], attainable: float) -> list[tu
             for each in candidates
         }
     )
+
+
+def in_one_section(best: Sequence[tuple[int, float]], apart: Mapping[int, float]) -> list[tuple[int, float]]:
+    """The same, where the first ones lose by what they say of a question in sections `apart`: a share of it, by chunk.
+
+    They stay the first.
+    """
+    lost = {chunk: OF_COVERED * OF_ONE_SECTION * share for chunk, share in apart.items()}
+    first = _best_first({chunk: score - lost.get(chunk, 0.0) for chunk, score in best[:LOOKED_INTO]})
+    least = first[-1][1] if first else 0.0
+    return [*first, *((chunk, min(score, least)) for chunk, score in best[LOOKED_INTO:])]
 
 
 def fuse_by_rank(candidates: Sequence[Scored], constant: int = RRF_CONSTANT) -> list[tuple[int, float]]:

@@ -20,14 +20,16 @@ from arcana_pipelines.retrieval.filters import Filters, Limits
 from arcana_pipelines.retrieval.folding import Folded, fold
 from arcana_pipelines.retrieval.follow_ups import Context
 from arcana_pipelines.retrieval.fusion import (
+    LOOKED_INTO,
     Scored,
     fuse,
     fuse_as_they_are,
     fuse_by_rank,
+    in_one_section,
     weight_of_meaning,
     with_covered,
 )
-from arcana_pipelines.retrieval.highlights import Marks, marks_of, terms_of
+from arcana_pipelines.retrieval.highlights import Marks, marks_of, terms_in, terms_of
 from arcana_pipelines.retrieval.hit_of_row import hit_of, text_of
 from arcana_pipelines.retrieval.relevance import NOTHING_KNOWN, Calibration, Unjudged, calibration_of, evidence
 from arcana_pipelines.retrieval.results import Hit, TopicFacet
@@ -200,6 +202,7 @@ class RankedSearch(ABC):
         self._asked_terms: frozenset[int] = frozenset()
         self._is_gibberish = False
         self._codes: list[codes.KnownCode] = []
+        self._texts: dict[int, tuple[dict[str, Any], FoundText]] = {}
 
     @abstractmethod
     def _counts(self, terms: Mapping[int, QueryTerm]) -> dict[int, int]:
@@ -415,7 +418,7 @@ class RankedSearch(ABC):
             if self._request.fusion == "rrf":
                 return fuse_by_rank(scored)
             if self._model.compares_passages:
-                return fuse_as_they_are(scored, attainable)
+                return self._looked_into(fuse_as_they_are(scored, attainable), scored)
             most = max((each.lexical for each in scored), default=0.0)
             is_weak = self._model.is_weak
             weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)
@@ -423,6 +426,29 @@ class RankedSearch(ABC):
         else:
             weight = 1.0 if self._request.ranking == "dense" and self._asked is not None else 0.0
         return fuse(scored, weight)
+
+    def _looked_into(self, best: Sequence[tuple[int, float]], scored: Sequence[Scored]) -> list[tuple[int, float]]:
+        """The same in another order: where a question is answered its words stand together, and in a text of several
+        sections each may have some of them by chance."""
+        if self._coverage is None:
+            return list(best)
+        covered = {each.chunk: each.covered for each in scored}
+        # Of as many as hits are read of anyway.
+        texts = self._read([chunk for chunk, _ in best[: max(LOOKED_INTO, 2 * self._question.most)]])
+        apart = {}
+        for chunk, _ in best[:LOOKED_INTO]:
+            if chunk in texts and len(sections := texts[chunk][1].sections()) > 1:
+                of_one = max(self._covered([terms_in(section, self._asked_terms) for section in sections]))
+                apart[chunk] = max(0.0, covered[chunk] - of_one)
+        return in_one_section(best, apart)
+
+    def _read(self, chunks: Sequence[int]) -> Mapping[int, tuple[dict[str, Any], FoundText]]:
+        """What is stored of chunks, and their texts; each is read once."""
+        if new := [chunk for chunk in chunks if chunk not in self._texts]:
+            near = self._near_passages(new)
+            rows = self._rows_of_hits(new)
+            self._texts |= {chunk: (row, text_of(row, near.get(chunk, {}))) for chunk, row in rows.items()}
+        return self._texts
 
     def _one_a_document(self, best: Sequence[tuple[int, float]]) -> tuple[list[tuple[int, float]], dict[int, int]]:
         """The best chunk of each document, and by its id how many others of the document score half as much."""
@@ -452,13 +478,11 @@ class RankedSearch(ABC):
         """
         for begin in range(0, len(best), 2 * self._question.most):
             some = best[begin : begin + 2 * self._question.most]
-            chunks = [chunk for chunk, _ in some]
-            near = self._near_passages(chunks)
-            rows = self._rows_of_hits(chunks)
+            read = self._read([chunk for chunk, _ in some])
             for chunk, score in some:
-                if (row := rows.get(chunk)) is not None:
-                    text = text_of(row, near.get(chunk, {}))
-                    hit = replace(hit_of(score, row), other_chunks=others.get(chunk, 0))
+                if chunk in read:
+                    row, text = read[chunk]
+                    hit = replace(hit_of(score, dict(row)), other_chunks=others.get(chunk, 0))
                     texts[hit.document_id, hit.position] = text
                     known[hit.document_id, hit.position] = chunk
                     yield hit

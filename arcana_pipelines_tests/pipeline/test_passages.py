@@ -188,3 +188,14 @@ def test_passages_that_no_chunk_has_any_more_are_purged(acme: Harness) -> None:
     acme.sync(Mode.AUDIT)
     assert count(acme, "passage") < held
     assert without_vector(acme) == []
+
+
+def test_what_one_section_says_comes_before_what_stands_apart_in_a_text(acme: Harness) -> None:
+    acme.world.add_page("House", blocks="## Yard\n\nGreen bicycles.\n\n## Walls\n\nA white cellar.")
+    rules = "## Guests\n\nThey may leave their bicycles in the cellar over the weekend.\n\n## Night\n\nKeep quiet."
+    acme.world.add_page("Rules", blocks=rules)
+    for number in range(4):
+        acme.world.add_page(f"Other {number}", blocks=f"Nothing of it, {number} times.")
+    acme.settle()
+    acme.sync()
+    assert [hit.title for hit in acme.search("bicycles cellar")[:2]] == ["Rules", "House"]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from arcana_pipelines.retrieval.fusion import RRF_CONSTANT, Scored, fuse, fuse_by_rank, with_covered
+from arcana_pipelines.retrieval.fusion import (
+    LOOKED_INTO,
+    OF_COVERED,
+    OF_ONE_SECTION,
+    RRF_CONSTANT,
+    Scored,
+    fuse,
+    fuse_by_rank,
+    in_one_section,
+    with_covered,
+)
 
 
 def test_the_score_is_the_sum_of_reciprocal_ranks_over_that_of_the_first_of_both() -> None:
@@ -43,3 +53,13 @@ def test_by_words_a_text_that_says_more_of_the_question_comes_before_one_that_sc
     repeats, says = Scored(1, 2.1, 0.0, covered=0.3), Scored(2, 2.0, 0.0, covered=0.9)
     assert fuse([repeats, says], 0.0)[0][0] == 1
     assert fuse(with_covered([repeats, says], 8.0), 0.0)[0][0] == 2
+
+
+def test_what_a_text_says_in_sections_apart_counts_less_and_the_first_ones_stay_the_first() -> None:
+    best = [(chunk, 1.0 - chunk / 1000) for chunk in range(LOOKED_INTO + 2)]
+    found = in_one_section(best, {0: 0.5, 1: 0.1})
+    assert [chunk for chunk, _ in found] == [*range(2, LOOKED_INTO), 1, 0, LOOKED_INTO, LOOKED_INTO + 1]
+    assert dict(found)[0] == pytest.approx(1.0 - OF_COVERED * OF_ONE_SECTION * 0.5)
+    scores = [score for _, score in found]
+    assert scores == sorted(scores, reverse=True)
+    assert in_one_section([], {}) == []
