@@ -15,6 +15,7 @@ FEW_TEXTS = 100
 # What it takes from the log odds that all of a question are codes that no text has: the page of another code is as near
 # to it, and has its other words. By the square: one beside many words is hardly what is asked for.
 OF_MISSING = 28.0
+ALL = 0.999
 Unjudged = Literal["not_measured", "outdated_index"]
 
 WHY_UNJUDGED: Mapping[Unjudged, str] = {
@@ -109,7 +110,8 @@ def evidence(best: Sequence[tuple[int, float]], candidates: Sequence[Scored], at
     return Evidence(
         (first.dense + nearest.dense) / 2,
         first.lexical / attainable if attainable else 0.0,
-        (first.covered + nearest.covered) / 2,
+        # A text that says all that is asked for has said it, whichever is nearer: a code alone means little to a model.
+        1.0 if first.covered >= ALL else (first.covered + nearest.covered) / 2,
     )
 
 

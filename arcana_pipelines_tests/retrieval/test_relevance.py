@@ -227,8 +227,13 @@ def test_the_evidence_is_that_of_the_best() -> None:
 
 
 def test_where_another_is_nearer_than_the_first_the_evidence_is_the_mean_of_both() -> None:
-    candidates = [Scored(1, 0.0, 0.5, covered=0.0), Scored(2, 4.0, 0.25, covered=1.0)]
-    assert evidence([(2, 0.9), (1, 0.2)], candidates, 8.0) == Evidence(0.375, 0.5, 0.5)
+    candidates = [Scored(1, 0.0, 0.5, covered=0.0), Scored(2, 4.0, 0.25, covered=0.8)]
+    assert evidence([(2, 0.9), (1, 0.2)], candidates, 8.0) == Evidence(0.375, 0.5, 0.4)
+
+
+def test_where_the_first_says_all_that_is_asked_for_the_nearest_takes_nothing_from_it() -> None:
+    candidates = [Scored(1, 0.0, 0.1, covered=0.0), Scored(2, 4.0, 0.0, covered=1.0)]
+    assert evidence([(2, 0.9), (1, 0.2)], candidates, 8.0).covered == 1.0
 
 
 def test_by_words_alone_the_first_is_all_that_is_known() -> None:
