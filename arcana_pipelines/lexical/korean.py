@@ -182,4 +182,5 @@ def only_asks(word: str, stem: str, verb: str | None) -> bool:
 
     `stem` is `without_endings` of it, `verb` its `verb_stem`.
     """
-    return word in _ENDINGS or word in _ASKING or stem in _ASKING or verb in _EMPTY_VERBS
+    # 있 (there is) looks like a past tense, and no noun begins with it.
+    return word in _ENDINGS or word in _ASKING or stem in _ASKING or verb in _EMPTY_VERBS or word[0] == "있"

@@ -60,6 +60,8 @@ def test_each_known_word_of_a_compound_is_asked_for() -> None:
 def test_words_that_only_ask_are_not_asked_for() -> None:
     assert [*asked_words("how do I do this"), *asked_words("어떻게 하나요?")] == []
     assert covered("how do I do it without a badge", "badge")[0] > 0.4
+    assert [covered(f"휴가가 {word}?", "휴가")[0] for word in "있습니까 있으면 있어야 있는".split()] == [1.0] * 4
+    assert covered("먼지를 없애는", "먼지")[0] < 1.0
 
 
 def test_forms_of_a_word_are_the_word_and_names_are_names() -> None:
