@@ -57,6 +57,11 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def so_many(number: int, thing: str) -> str:
+    """`1 page`, `2,000 pages`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def is_quiet() -> bool:
     """Whether `arcana -q` was called."""
     context = click.get_current_context(silent=True)

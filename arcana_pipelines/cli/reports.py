@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arcana_pipelines.cli.output import print_json, say
+from arcana_pipelines.cli.output import print_json, say, so_many
 
 if TYPE_CHECKING:
     from arcana_pipelines.cli.runs import Ran
@@ -30,36 +30,41 @@ def print_report(ran: Ran) -> None:
     report = ran.report
     slug, pages, embeddings = report.workspace, report.pages_as_dict(), report.embeddings
     say(
-        "[bold]{slug}[/bold]: {enumerated} pages listed ({mode}): {added} added, {updated} updated, "
+        "[bold]{slug}[/bold]: {listed} listed ({mode}): {added} added, {updated} updated, "
         "{unchanged} unchanged, {removed} removed",
         slug=slug,
+        listed=so_many(pages["enumerated"], "page"),
         mode=report.mode,
         **pages,
     )
     price = f" for {embeddings.cost:.4f} USD" if embeddings.cost else ""
     say(
-        "{} chunks published, {} retired; {} embeddings computed{}, {} reused; {} requests; {} s",
-        report.chunks.published, report.chunks.retired, embeddings.computed, price, embeddings.reused,
-        report.traffic.requests, f"{ran.seconds:.1f}",
+        "{} published, {} retired; {} computed{}, {} reused; {}; {} s",
+        so_many(report.chunks.published, "chunk"), report.chunks.retired, so_many(embeddings.computed, "embedding"),
+        price, embeddings.reused, so_many(report.traffic.requests, "request"), f"{ran.seconds:.1f}",
     )  # fmt: skip
     if report.files:
         from arcana_pipelines.ledger.files import files_in
 
         read = files_in(report.files, "parsed")
         say(
-            "{} files fetched, {} read; {} of {} have text",
-            report.file_work.fetched, report.file_work.read, read, sum(count.files for count in report.files),
+            "{} fetched, {} read; {} of {} have text",
+            so_many(report.file_work.fetched, "file"), report.file_work.read, read,
+            sum(count.files for count in report.files),
         )  # fmt: skip
     if ran.classified:
         documents = "1 document was" if ran.classified == 1 else f"{ran.classified:,} documents were"
         say("{} looked at for topics: arcana taxonomy status {} says what has some", documents, slug)
     for name in ("skipped", "quarantined", "pending"):
         if pages[name]:
-            say("[yellow]{} pages {}[/yellow]: arcana status {} says why", pages[name], name, slug)
+            say("[yellow]{} {}[/yellow]: arcana status {} says why", so_many(pages[name], "page"), name, slug)
     if incomplete := report.partial.pages:
-        say("[yellow]{} pages are incomplete[/yellow] in the index: arcana status {} says why", incomplete, slug)
+        are = "is" if incomplete == 1 else "are"
+        say("[yellow]{} {} incomplete[/yellow] in the index: arcana status {} says why",
+            so_many(incomplete, "page"), are, slug)  # fmt: skip
     if embeddings.waiting:
-        say("[yellow]{} texts wait in batches[/yellow] at the embedding provider", embeddings.waiting)
+        wait = "waits in a batch" if embeddings.waiting == 1 else "wait in batches"
+        say("[yellow]{} {}[/yellow] at the embedding provider", so_many(embeddings.waiting, "text"), wait)
     for problem in embeddings.problems:
         say("  {}", problem)
     if not report.listing_complete:

@@ -26,8 +26,8 @@ def said(arcana: Arcana, *arguments: str, code: int = 0) -> str:
 
 def test_a_target_is_added_told_dumped_loaded_and_dropped(arcana: Arcana, tmp_path: Path) -> None:
     assert "1 rows put, 0 taken out, of 1 documents" in said(arcana, "target", "add", "acme", "sqlite")
-    assert "live, 1 chunks of 1 documents, 0 waiting, 0 s behind" in said(arcana, "target", "list", "acme")
-    assert "target sqlite (sqlite): live, 1 documents, 1 chunks" in said(arcana, "status", "acme")
+    assert "live, 1 chunk of 1 document, 0 waiting, 0 s behind" in said(arcana, "target", "list", "acme")
+    assert "target sqlite (sqlite): live, 1 document, 1 chunk" in said(arcana, "status", "acme")
     assert "0 missing, 0 extra, 0 different" in said(arcana, "target", "verify", "acme")
     file = str(tmp_path / "acme.jsonl.gz")
     assert "1 rows are in" in said(arcana, "target", "dump", "acme", "sqlite", file)

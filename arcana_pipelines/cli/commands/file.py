@@ -13,7 +13,7 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, printable, say
+from arcana_pipelines.cli.output import json_option, print_json, printable, say, so_many
 from arcana_pipelines.cli.reports import INCOMPLETE, print_report
 from arcana_pipelines.cli.runs import Ran, run_sync
 from arcana_pipelines.cli.said_once import unknown_topics_said_once
@@ -143,7 +143,7 @@ def remove_(context: click.Context, slug: str, ids: tuple[str, ...], then_sync: 
             for file in found:
                 remove(connection, workspace, file)
     if not as_json:
-        say("{} removed from '{}'.", _files(len(found)), slug)
+        say("{} removed from '{}'.", so_many(len(found), "file"), slug)
     ran = _synced(database, slug, then_sync, True, as_json)
     if as_json:
         removed = [file.external_id for file in found]
@@ -219,7 +219,7 @@ def retry(
         named = [file.external_id for file in _meant(session.connection, workspace_id, ids)] if ids else None
         due = files.read_again(session.connection, workspace_id, named, kind)
     if not as_json:
-        say("{} of '{}' to be read once more.", _files(due), slug)
+        say("{} of '{}' to be read once more.", so_many(due, "file"), slug)
     ran = _synced(database, slug, bool(due) and then_sync, bool(due), as_json)
     if as_json:
         print_json({"workspace": slug, "due": due, "sync": ran.as_dict() if ran else None})
@@ -265,7 +265,7 @@ def _say_added(slug: str, added: list[AddedFile], left_out: list[LeftOut]) -> No
     )  # fmt: skip
     meant = Counter(each.reason for each in left_out if each.is_meant)
     for reason, number in meant.items():
-        say("Left out: {}, as each {}.", _files(number), reason)
+        say("Left out: {}, as each {}.", so_many(number, "file"), reason)
     missing = [each for each in left_out if not each.is_meant]
     for each in missing[:_SAMPLE]:
         say("[yellow]Not added[/yellow]: {}: {}", each.path, each.reason)
@@ -292,10 +292,6 @@ def _say_file(file: ListedFile, known: ShownFile) -> None:
     if known.text:
         click.echo()
         click.echo(printable("\n".join(known.text.splitlines()[:10])))
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
 
 
 def _bytes_of(file: ListedFile) -> str:

@@ -14,7 +14,17 @@ import click
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.links import link_text
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import called, console, is_quiet, json_option, print_json, printable, runnable, say
+from arcana_pipelines.cli.output import (
+    called,
+    console,
+    is_quiet,
+    json_option,
+    print_json,
+    printable,
+    runnable,
+    say,
+    so_many,
+)
 from arcana_pipelines.cli.passage_lines import heading_lines, passage_lines
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import WrongUse
@@ -231,20 +241,18 @@ def _print(results: Results, several: bool, is_past: bool = False, tells_why: bo
         click.echo()
     for facet in results.facets:
         _print_facet(facet, several)
-    hits = "1 hit" if len(results.hits) == 1 else f"{len(results.hits)} hits"
     for hit in results.repeated:
         say("[dim]a text that was shown is also on: {} {}[/dim]", hit.title, hit.url or hit.external_id)
     if tells_why and results.unjudged and results.hits:
         say("[dim]{}[/dim]", WHY_UNJUDGED[results.unjudged])
-    say("[dim]{} in {} ms[/dim]", hits, round(results.seconds * 1000))
+    say("[dim]{} in {} ms[/dim]", so_many(len(results.hits), "hit"), round(results.seconds * 1000))
     if results.cursor:
         say("[dim]more: --after {}[/dim]", results.cursor)
 
 
 def _print_facet(facet: TopicFacet, several: bool) -> None:
-    documents = "1 document" if facet.documents == 1 else f"{facet.documents:,} documents"
     where = f"{facet.workspace}: " if several else ""
-    say("[dim]topic {}{}: {}[/dim]", where, facet.path, documents)
+    say("[dim]topic {}{}: {}[/dim]", where, facet.path, so_many(facet.documents, "document"))
 
 
 def _place_of(hit: Hit) -> str:
@@ -292,8 +300,7 @@ def _print_hit(number: int, hit: Hit, several: bool, is_past: bool = False) -> N
     for after in hit.after:
         print_neighbour(after)
     if hit.other_chunks:
-        more = "1 other part" if hit.other_chunks == 1 else f"{hit.other_chunks} other parts"
-        out.print(text(f"   {more} of this page found", "dim"))
+        out.print(text(f"   {so_many(hit.other_chunks, 'other part')} of this page found", "dim"))
     for twin in hit.duplicates:
         out.print(text(f"   also on: {twin.title} {twin.url or twin.external_id}{_wording(twin)}", "dim"))
     for page in hit.file.also_in if hit.file else ():

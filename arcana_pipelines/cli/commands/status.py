@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from arcana_pipelines.cli.database import open_database
-from arcana_pipelines.cli.output import json_option, local_time, print_json, say
+from arcana_pipelines.cli.output import json_option, local_time, print_json, say, so_many
 from arcana_pipelines.cli.reports import say_not_serving, say_waiting_removals
 from arcana_pipelines.cli.watching import watch
 from arcana_pipelines.db.engine import Database
@@ -80,9 +80,9 @@ def _print(state: WorkspaceStatus, summarises: bool) -> None:
     say("[bold]{}[/bold] ({}, {})", state.workspace, state.platform, state.status)
     for index in state.indexes:
         say(
-            "  index {}: {} documents, {} chunks, {} ({}), updated {}",
-            index.name, index.object_count, index.vector_count, index.embedding_model,
-            index.dimensions, local_time(index.updated),
+            "  index {}: {}, {}, {} ({}), updated {}",
+            index.name, so_many(index.object_count, "document"), so_many(index.vector_count, "chunk"),
+            index.embedding_model, index.dimensions, local_time(index.updated),
         )  # fmt: skip
     say_not_serving(state.builds_not_serving)
     _print_targets(state.targets)
@@ -99,11 +99,12 @@ def _print(state: WorkspaceStatus, summarises: bool) -> None:
             continue  # they are being read
         unseen = "the source does not show them; what is proven to be gone is removed"
         reason = group.reason or (unseen if group.state == "suspect" else "to be read by the next sync")
-        say("  [yellow]{} pages {}[/yellow]: {}", group.pages, group.state, reason)
+        say("  [yellow]{} {}[/yellow]: {}", so_many(group.pages, "page"), group.state, reason)
         for example in group.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
     for incomplete in state.partial.reasons:
-        say("  [yellow]{} pages are incomplete[/yellow]: {}", incomplete.pages, incomplete.reason)
+        are = "is" if incomplete.pages == 1 else "are"
+        say("  [yellow]{} {} incomplete[/yellow]: {}", so_many(incomplete.pages, "page"), are, incomplete.reason)
         for example in incomplete.examples:
             say("    {} ({})", example["title"] or "Untitled", example["external_id"])
 
@@ -151,9 +152,9 @@ def _print_topics(state: WorkspaceStatus) -> None:
 def _print_targets(targets: Sequence[Target]) -> None:
     for target in targets:
         say(
-            "  target {} ({}): {}{}, {} documents, {} chunks{}{}{}",
+            "  target {} ({}): {}{}, {}, {}{}{}{}",
             target.name, target.kind, target.state, ", serves the index" if target.serves else "",
-            target.object_count, target.vector_count,
+            so_many(target.object_count, "document"), so_many(target.vector_count, "chunk"),
             f", {target.waiting} waiting for {target.lag_seconds:.0f} s" if target.waiting else "",
             f", {target.parked} refused" if target.parked else "",
             f". {target.last_error}" if target.last_error else "",
@@ -206,7 +207,8 @@ def _print_freshness(fresh: Freshness) -> None:
         absences = local_time(fresh.absences_seen_to) if fresh.absences_seen_to else "never"
         say("  edits seen up to {}, absences up to {}", local_time(fresh.edits_seen_to), absences)
     if fresh.began_at:
-        say("  a sweep for absences is under way since {}: {} requests", local_time(fresh.began_at), fresh.requests)
+        say("  a sweep for absences is under way since {}: {}", local_time(fresh.began_at),
+            so_many(fresh.requests, "request"))  # fmt: skip
     elif fresh.problem:
         say("  [yellow]the last sweep for absences proved nothing[/yellow]: {}", fresh.problem)
     if fresh.unlisted:

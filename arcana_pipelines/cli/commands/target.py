@@ -12,7 +12,7 @@ from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.database import open_database
 from arcana_pipelines.cli.database_changes import upgrade
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import json_option, print_json, say, so_many
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.db.schema import require_current
 from arcana_pipelines.errors import ArcanaError, TargetDiffers
@@ -88,9 +88,10 @@ def list_(slug: str, as_json: bool) -> None:
         say("No targets: PostgreSQL alone has this workspace's index. arcana target add {} KIND", slug)
     for target in found:
         say(
-            "[bold]{}[/bold] ({}, {}): {}, {} chunks of {} documents, {} waiting, {} s behind{}",
-            target.name, target.kind, target.location, target.state, target.vector_count, target.object_count,
-            target.waiting, round(target.lag_seconds), f". {target.last_error}" if target.last_error else "",
+            "[bold]{}[/bold] ({}, {}): {}, {} of {}, {} waiting, {} s behind{}",
+            target.name, target.kind, target.location, target.state, so_many(target.vector_count, "chunk"),
+            so_many(target.object_count, "document"), target.waiting, round(target.lag_seconds),
+            f". {target.last_error}" if target.last_error else "",
         )  # fmt: skip
 
 

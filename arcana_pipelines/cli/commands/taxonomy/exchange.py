@@ -11,14 +11,13 @@ import click
 
 from arcana_pipelines.cli.commands.taxonomy.opening import (
     counted_changes,
-    counted_topics,
     named,
     opened,
     spelled,
     version_meant,
 )
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, printable, say
+from arcana_pipelines.cli.output import json_option, print_json, printable, say, so_many
 from arcana_pipelines.db import query
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
@@ -117,7 +116,7 @@ def export(slug: str, file: Path | None, kind: str | None, version: str | None, 
         about = {"workspace": slug, "version": version, "format": kind, "file": str(file)}
         print_json({**about, "nodes": len(nodes), "bytes": len(data)})
     else:
-        say("Wrote {} of version {} of '{}' into {}", counted_topics(len(nodes)), version, slug, file)
+        say("Wrote {} of version {} of '{}' into {}", so_many(len(nodes), "topic"), version, slug, file)
 
 
 def _from_notion(
@@ -153,7 +152,11 @@ def _no_database(connection: Connection, workspace_id: UUID, asked: str) -> Wron
 
 def _say_draft(slug: str, imported: Imported, report: DraftReport) -> None:
     say(
-        "Draft [bold]{}[/bold] of '{}' from {}: {}", report.version, slug, imported.source, counted_topics(report.nodes)
+        "Draft [bold]{}[/bold] of '{}' from {}: {}",
+        report.version,
+        slug,
+        imported.source,
+        so_many(report.nodes, "topic"),
     )
     if report.based_on is not None:
         changed = list(filter(None, [counted_changes(report.changes), *report.texts.sentences()]))
@@ -165,7 +168,7 @@ def _say_draft(slug: str, imported: Imported, report: DraftReport) -> None:
         say(
             "[yellow]{} of {} {} missing[/yellow]: {}. Say in the import what becomes of them (retired, "
             "replaced_by, replaces), or promote with --retire-missing.",
-            counted_topics(len(report.missing)), report.based_on, "is" if len(report.missing) == 1 else "are",
+            so_many(len(report.missing), "topic"), report.based_on, "is" if len(report.missing) == 1 else "are",
             named([node.path for node in report.missing]),
         )  # fmt: skip
     if report.is_same:

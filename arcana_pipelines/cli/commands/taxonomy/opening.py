@@ -73,16 +73,6 @@ def counted_changes(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {_CHANGED[kind]}" for kind, number in counts.items() if number)
 
 
-def counted_topics(number: int) -> str:
-    """So many topics, in words."""
-    return "1 topic" if number == 1 else f"{number:,} topics"
-
-
-def counted_documents(number: int) -> str:
-    """So many documents, in words."""
-    return "1 document" if number == 1 else f"{number:,} documents"
-
-
 def spelled(path: Path | None) -> str | None:
     """A path for JSON: as people write it."""
     return None if path is None else spell_path(path)

@@ -13,10 +13,10 @@ from arcana_pipelines.audit.record import by_user
 from arcana_pipelines.classification import review
 from arcana_pipelines.classification.review import QueueFilters, QueueRow, Verdict
 from arcana_pipelines.classification.rules import find_rule
-from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened
+from arcana_pipelines.cli.commands.taxonomy.opening import opened
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, local_time, print_json, say
+from arcana_pipelines.cli.output import json_option, local_time, print_json, say, so_many
 from arcana_pipelines.db.engine import Connection
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.whole_document import find_document_id
@@ -59,7 +59,7 @@ def queue(
     for row in page.rows:
         _say_row(row)
     say("[bold]{}[/bold] of {}. arcana taxonomy accept {} PAGE TOPIC, or reject",
-        len(page.rows), counted_documents(counts.documents), slug)  # fmt: skip
+        len(page.rows), so_many(counts.documents, "document"), slug)  # fmt: skip
     if page.after:
         say("[dim]There are more: --after '{}'[/dim]", page.after)
 
@@ -122,13 +122,13 @@ def _decide(
                 _say_group(shown)
             if shown:
                 word = "Accept" if verdict == "accepted" else "Reject"
-                asked = f"{word} what is suggested for {counted_documents(len(shown))} of '{slug}'?"
+                asked = f"{word} what is suggested for {so_many(len(shown), 'document')} of '{slug}'?"
                 confirm(asked, yes, as_json, is_final=False)
             decided = review.decide_all(connection, workspace_id, verdict, by_user(), filters, shown)
             if as_json:
                 print_json({"workspace": slug, "verdict": verdict, "decided": decided})
             else:
-                say("{} of '{}': {}.", counted_documents(decided), slug, verdict)
+                say("{} of '{}': {}.", so_many(decided, "document"), slug, verdict)
             return
         document_id = find_document_id(connection, workspace_id, page)
         nodes = lookup.require(connection, workspace_id, [suggested, *([other] if other else [])])

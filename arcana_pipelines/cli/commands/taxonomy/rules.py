@@ -12,10 +12,10 @@ import click
 from arcana_pipelines.classification import rules
 from arcana_pipelines.classification.conditions import Conditions, read_conditions, told
 from arcana_pipelines.classification.rules import Rule, Trial
-from arcana_pipelines.cli.commands.taxonomy.opening import counted_documents, opened, spelled
+from arcana_pipelines.cli.commands.taxonomy.opening import opened, spelled
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, print_json, say
+from arcana_pipelines.cli.output import json_option, print_json, say, so_many
 from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.retrieval.filters import KINDS, Filters, PropertyCondition
 from arcana_pipelines.taxonomy.labels import read_path, spell_path
@@ -140,13 +140,13 @@ def remove(slug: str, name: str, yes: bool, as_json: bool) -> None:
     with opened(slug, writes=True) as (connection, workspace_id):
         loses = rules.documents_of(connection, workspace_id, rules.find_rule(connection, workspace_id, name))
         if loses:
-            asked = f"Remove the rule '{name}', and what it says of {counted_documents(loses)}?"
+            asked = f"Remove the rule '{name}', and what it says of {so_many(loses, 'document')}?"
             confirm(asked, yes, as_json, is_final=False)
         documents = rules.remove_rule(connection, workspace_id, name)
     if as_json:
         print_json({"workspace": slug, "rule": name, "removed": True, "documents": documents})
     else:
-        say("The rule '{}' is removed, and what it had assigned to {}.", name, counted_documents(documents))
+        say("The rule '{}' is removed, and what it had assigned to {}.", name, so_many(documents, "document"))
 
 
 def _read(
@@ -206,7 +206,7 @@ def _tried(trial: Trial) -> dict[str, Any]:
 def _say_trial(trial: Trial) -> None:
     shown = ", ".join(f"'{title}'" for _, title in trial.first)
     more = " …" if trial.documents > len(trial.first) else ""
-    say("It finds {}{}{}", counted_documents(trial.documents), f": {shown}" if shown else ".", more)
+    say("It finds {}{}{}", so_many(trial.documents, "document"), f": {shown}" if shown else ".", more)
     if trial.rejected:
         said = "[yellow]Of {} of them people have said that they are not about it: they do not get it.[/yellow]"
         say(said, f"{trial.rejected:,}")

@@ -13,15 +13,13 @@ from arcana_pipelines.classification.rules import list_rules
 from arcana_pipelines.cli.commands.taxonomy.opening import (
     MOST_NAMED,
     counted_changes,
-    counted_documents,
-    counted_topics,
     opened,
     spelled,
     version_meant,
 )
 from arcana_pipelines.cli.confirm import confirm
 from arcana_pipelines.cli.one_workspace import WorkspaceCommand
-from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say
+from arcana_pipelines.cli.output import json_option, local_time, print_json, printable, say, so_many
 from arcana_pipelines.taxonomy import stored_versions, versions
 from arcana_pipelines.taxonomy.carry import OUTCOMES
 from arcana_pipelines.taxonomy.counts import ORIGINS, TopicCounts, UnknownPath, topic_counts, unknown_paths
@@ -156,7 +154,7 @@ def status(slug: str, as_json: bool) -> None:
     for each in found:
         about = f", from {each.source}" if each.source else ""
         say(
-            "[bold]{}[/bold]  {}  {}{}  [dim]{}{}[/dim]", each.version, each.state, counted_topics(each.nodes), about,
+            "[bold]{}[/bold]  {}  {}{}  [dim]{}{}[/dim]", each.version, each.state, so_many(each.nodes, "topic"), about,
             local_time(each.activated_at or each.created_at), f"  {each.note}" if each.note else "",
         )  # fmt: skip
     if counts is not None:
@@ -275,9 +273,9 @@ def _print_tree(entries: list[Entry], top: int, depth: int | None) -> None:
     for name, each in zip(names, entries, strict=True):
         said = [label for label in each.node.labels.values() if label != each.node.label]
         if each.documents:
-            said.append(counted_documents(each.documents))
+            said.append(so_many(each.documents, "document"))
         if each.below and depth is not None and len(each.node.path) - top + 1 == depth:
-            said.append(f"{counted_topics(each.below)} below")
+            said.append(f"{so_many(each.below, 'topic')} below")
         pad = " " * (max(widest - cell_len(name), 0) + 2) if said else ""
         # Thousands of lines: markup takes its time, and they have none.
         click.echo(printable(f"{name}{pad}{', '.join(said)}"))
@@ -325,7 +323,7 @@ def _say_unknown(unknown: Sequence[UnknownPath], number: int) -> None:
         paths = "1 path that documents bring is" if number == 1 else f"{number:,} paths that documents bring are"
         say("[yellow]{} no topic[/yellow]:", paths)
     for each in unknown:
-        say("  {}  {}", spell_path(tuple(each.path)), counted_documents(each.documents))
+        say("  {}  {}", spell_path(tuple(each.path)), so_many(each.documents, "document"))
     if number > len(unknown):
         say("  [dim]and {} more[/dim]", f"{number - len(unknown):,}")
 
@@ -337,10 +335,10 @@ def _say_promotion(slug: str, report: PromotionReport) -> None:
     if report.texts_lost:
         say(
             "[yellow]{} lose definitions, synonyms or names in other languages[/yellow]",
-            counted_topics(report.texts_lost),
+            so_many(report.texts_lost, "topic"),
         )
     if report.texts_changed:
-        say("{} with other definitions, synonyms or names in other languages", counted_topics(report.texts_changed))
+        say("{} with other definitions, synonyms or names in other languages", so_many(report.texts_changed, "topic"))
     if report.refused is not None:
         say("[yellow]A promotion would be refused.[/yellow] {}", report.refused)
     topics = {name: getattr(report, name) - report.suggestions.get(name, 0) for name in OUTCOMES}
@@ -356,7 +354,7 @@ def _say_promotion(slug: str, report: PromotionReport) -> None:
         asked = (
             f"; something waits for a person of {report.documents_asked:,} of them" if report.documents_asked else ""
         )
-        lost = counted_documents(report.documents_without)
+        lost = so_many(report.documents_without, "document")
         say("[yellow]{} of {} with topics have none then{}.[/yellow]", lost, f"{report.documents:,}", asked)
     _say_rules(report.rules, report.rules_resting)
 
