@@ -145,16 +145,16 @@ class TestWhatTesseractSays:
 class TestResults:
     def test_a_result_is_called_by_what_it_depends_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("arcana_pipelines.files.parsing.registry.is_available", lambda each: each == "kor+eng")
-        assert parser_key(FileKind.PDF, Options()) == "pdf/1"
-        assert parser_key(FileKind.PDF, Options(ocr_languages="kor+eng")) == "pdf/1+ocr=kor+eng"
-        assert parser_key(FileKind.PDF, Options(ocr_languages="not+installed")) == "pdf/1"
+        assert parser_key(FileKind.PDF, Options()) == "pdf/2"
+        assert parser_key(FileKind.PDF, Options(ocr_languages="kor+eng")) == "pdf/2+ocr=kor+eng"
+        assert parser_key(FileKind.PDF, Options(ocr_languages="not+installed")) == "pdf/2"
         assert parser_key(FileKind.DOCX, Options(ocr_languages="kor+eng")) == "word/1"
         assert parser_key(FileKind.AUDIO, Options()) == "none/1"
 
     def test_it_says_what_it_took(self, tmp_path: Path) -> None:
         path = pdf(tmp_path / "a.pdf", text(50, 700, "Only this."))
         with read_file(path, "a.pdf", FileKind.PDF) as reading:
-            assert reading.parser == "pdf/1" and reading.seconds > 0
+            assert reading.parser == "pdf/2" and reading.seconds > 0
             assert 2**20 < reading.peak_bytes < 2**28
 
     def test_korean_is_whole_on_its_page(self) -> None:

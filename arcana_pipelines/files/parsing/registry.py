@@ -53,7 +53,7 @@ def _ours(name: str, version: int, kinds: set[FileKind], *needs: str, sees: bool
 
 
 PARSERS = (
-    _ours("pdf", 1, {FileKind.PDF}, "pypdfium2", "pdfplumber", "PIL", sees=True),
+    _ours("pdf", 2, {FileKind.PDF}, "pypdfium2", "pdfplumber", "PIL", sees=True),
     _ours("word", 1, {FileKind.DOCX}, "lxml"),
     _ours("slides", 1, {FileKind.PPTX}, "lxml"),
     _ours("sheets", 1, {FileKind.XLSX, FileKind.XLSB, FileKind.XLS, FileKind.ODS}, "python_calamine", "lxml"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import re
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import pypdfium2
@@ -33,6 +35,18 @@ from arcana_pipelines.files.parsing.protocol import Job, Reason, Unreadable
 from arcana_pipelines.files.parsing.ruled import Box, Grid, Ruled
 
 Owner = TypeVar("Owner")
+
+# A PDF may name a Korean font and not bring it. Without one PDFium leaves characters out (119,600 of 119,600원), and
+# which fonts a machine has is chance. So it gets one that has a box for each CJK character: a text needs no more, and
+# reads the same on each machine (`arcana_pipelines_tests.files.make_boxes` makes it).
+_FONTS = (ctypes.c_char_p * 2)(str(Path(__file__).parents[1] / "fonts").encode(), None)
+pdfium.FPDF_DestroyLibrary()
+pdfium.FPDF_InitLibraryWithConfig(
+    pdfium.FPDF_LIBRARY_CONFIG(
+        version=2,
+        m_pUserFontPaths=ctypes.cast(_FONTS, dict(pdfium.FPDF_LIBRARY_CONFIG._fields_)["m_pUserFontPaths"]),
+    )
+)
 
 MOST_SECONDS = 45.0
 """Of the processor: what has not been read by then is said to be missing, instead of all being lost."""
