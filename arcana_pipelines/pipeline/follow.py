@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -179,16 +178,12 @@ class Follower:
 def following(session: Session, tell: Callable[[Slice], None]) -> Iterator[Follower]:
     """Follow what is read within the block; at its end all of it is indexed, if following has begun."""
     follower = Follower(session, tell)
-    # What modules hold is there to the end, and collections need not look at it.
-    gc.freeze()
     try:
         yield follower
         follower.end()
     except BaseException:
         follower.kill()
         raise
-    finally:
-        gc.unfreeze()
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
