@@ -36,3 +36,13 @@ def is_literal(at: int, spans: Sequence[tuple[int, int]]) -> bool:
     """Whether a place lies in one of the spans, which ascend."""
     span = bisect_left(spans, (at + 1, 0)) - 1
     return span >= 0 and spans[span][0] <= at < spans[span][1]
+
+
+def count_item(written: int, last_written: int = 0, last_counted: int = 0) -> int:
+    """Which item of its list a numbered one is, behind one with these numbers; 0 where it does not count from 1.
+
+    Where all are written `1.`, each is the next one, whatever stands in them (CommonMark, section 5.3).
+    """
+    following = last_counted + 1
+    is_next = written == following or (written == 1 and last_written == 1)
+    return following if is_next else int(written == 1)

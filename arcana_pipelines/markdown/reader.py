@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from arcana_pipelines.markdown.inline import Mentions, escape_all, literal_spans, read_inline
 from arcana_pipelines.markdown.layout import Layout
-from arcana_pipelines.markdown.lines import FENCE, in_code, is_literal
+from arcana_pipelines.markdown.lines import FENCE, count_item, in_code, is_literal
 from arcana_pipelines.markdown.media import MEDIA, media_label
 from arcana_pipelines.markdown.share import Share
 from arcana_pipelines.markdown.tables import html_cells, is_delimiter, pipe_cells, read_cell, write_table
@@ -252,12 +252,7 @@ class Reader:
         written = counted = 0
         if marker[0].isdigit():
             written = int(marker[:-2])
-            following = before.counted + 1 if before and before.counted else 1
-            # Where all are written `1.`, each is the next one (CommonMark, section 5.3), whatever stands in them.
-            if written == following or (written == 1 and before is not None and before.written == 1):
-                counted = following
-            elif written == 1:
-                counted = 1
+            counted = count_item(written, before.written, before.counted) if before else count_item(written)
             marker = f"{counted or written}. "
         self.items.append(_Item(indent, written, counted))
         self.kind = "item"

@@ -13,6 +13,7 @@ from arcana_pipelines.files.parsing.plain import lines, plain
 from arcana_pipelines.markdown.front_matter import split_front_matter
 from arcana_pipelines.markdown.html_comments import without_comments
 from arcana_pipelines.markdown.inline import read_inline, readable
+from arcana_pipelines.markdown.lines import count_item
 from arcana_pipelines.markdown.tables import is_delimiter, pipe_cells
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -127,11 +128,8 @@ class _Reader:
             self._numbers.append((0, 0))
         self._kind = "item"
         if count:
-            # Where all are written `1.`, each is the next one (CommonMark, section 5.3).
-            written, (last, counted) = int(count), self._numbers[-1]
-            following = counted + 1
-            is_next = written == following or (written == 1 and last == 1)
-            counted = following if is_next else int(written == 1)
+            written = int(count)
+            counted = count_item(written, *self._numbers[-1])
             self._numbers[-1] = (written, counted)
             text = f"{counted or written}\\. {text}"
         else:
