@@ -18,9 +18,10 @@ from arcana_pipelines.errors import (
     PageRejected,
     PageUnavailable,
 )
+from arcana_pipelines.sources.freshdesk.people import People, Person
 from arcana_pipelines.sources.freshdesk.source import FreshdeskSource
 from arcana_pipelines.sources.protocol import FetchedPage, FileRef, Mode, PageRef, Presence
-from arcana_pipelines.testing.freshdesk_server import Html
+from arcana_pipelines.testing.freshdesk_server import Html, LoggedRequest
 from arcana_pipelines_tests.freshdesk.conftest import Desk, fetched, listed
 
 MIB = 2**20
@@ -174,6 +175,20 @@ class TestRequests:
         world.delete_contact(other)
         page = fetched(desk.source(), ticket)
         assert page.record is not None and page.record["conversations"][0]["author_name"] is None
+
+    def test_whom_one_ticket_brings_is_known_though_another_asked_for_them_in_vain_meanwhile(self, desk: Desk) -> None:
+        asks = desk.world.add_contact("김하늘", "haneul@customer.example")
+        people = People(desk.api())
+        desk.server.faults.add("403", "contacts/view")
+
+        def meanwhile(_: LoggedRequest) -> None:
+            people.note({"id": asks, "name": "김하늘", "email": "haneul@customer.example"})
+
+        people.agent(asks)  # agents are listed before
+        desk.server.after_request = meanwhile
+        known = Person("김하늘", "haneul@customer.example")
+        assert [people.anyone(asks), people.anyone(asks)] == [known, known]
+        assert desk.server.requests["contacts/view"] == 1
 
 
 class TestPrivateNotes:

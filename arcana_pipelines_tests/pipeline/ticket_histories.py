@@ -704,10 +704,11 @@ class TicketHistory:
         assert {ticket for ticket, row in rows.items() if row[6]} == set(tickets)
         for page, item in tickets.items():
             record = item.record
-            assert rows[page][:6] == (
+            as_it_is = (
                 item.title, item.properties["Status"], item.properties["Priority"], record["requester_email"],
                 record["assignee_email"] or "", record["tags"],
-            ), f"record of {page}"  # fmt: skip
+            )  # fmt: skip
+            assert rows[page][:6] == as_it_is, f"record of {page}: {rows[page][:6]} in place of {as_it_is}"
             notes = expected.get(f"{page}-notes")
             said = {
                 each.conversation_id: (each.message_type, each.author_type)

@@ -71,10 +71,7 @@ class People:
             return agent
         with self._lock:
             known = self._contacts.get(key)
-        if known is None:
-            known = self._looked_at(key)
-            self._keep(key, known)
-        return known
+        return known if known is not None else self._keep(key, self._looked_at(key))
 
     def note(self, contact: object) -> None:
         """Remember a contact that came with a ticket."""
@@ -83,11 +80,15 @@ class People:
         if key is not None:
             self._keep(key, _person(said))
 
-    def _keep(self, key: int, person: Person) -> None:
+    def _keep(self, key: int, person: Person) -> Person:
+        """Who it is; a ticket may have brought the contact while another thread asked for it in vain."""
         with self._lock:
+            if person is NOBODY:
+                person = self._contacts.get(key, NOBODY)
             self._contacts[key] = person
             while len(self._contacts) > MOST_CONTACTS:
                 self._contacts.pop(next(iter(self._contacts)))
+            return person
 
     def _listed(self) -> dict[int, Person]:
         try:
