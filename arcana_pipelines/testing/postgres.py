@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep as pause  # a test may have put something else in its place
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,6 +30,8 @@ OWN_SERVER_VARIABLE = "ARCANA_TEST_DATABASE_URL"
 _MAKING = 4_711_000
 # A file system in memory, where Linux has one, and what the server of a run may need there.
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30
+# How often it is looked whether a database has sessions left; then PostgreSQL waits for them.
+_LOOKS = 500
 _numbers = itertools.count()
 
 
@@ -101,7 +104,16 @@ class DatabaseServer:
         with self._superuser("postgres") as connection:
             self._copy(connection, template, name)
             yield self.address(name)
+            self._end_sessions(connection, name)
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _end_sessions(self, connection: psycopg.Connection[Any], name: str) -> None:
+        """While one is on its way out, PostgreSQL would wait a tenth of a second before it looks again."""
+        sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        for _ in range(_LOOKS):
+            if not connection.execute(sessions, [name]).rowcount:
+                return
+            pause(0.001)
 
     def _copy(self, connection: psycopg.Connection[Any], template: str, name: str) -> None:
         """Like the installation's own, the copy is the superuser's.
