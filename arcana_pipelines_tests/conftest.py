@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, get_args
 
 import fastapi._compat.v2
 import hypothesis
 import pytest
+import uvicorn.server
+from mcp.server.mcpserver.tools import Tool
 from pydantic import TypeAdapter
 from pydantic._internal import _fields
 
@@ -53,6 +57,34 @@ def _validator(kind: Any, *, config: Any = None) -> TypeAdapter[Any]:
 
 
 fastapi._compat.v2.TypeAdapter = _validator  # type: ignore[assignment, misc]
+
+# Each API has the tools of assistants, too, whose schemas are those of the functions' texts: the rest is the same.
+_described: dict[CodeType, Tool] = {}
+_describe = Tool.from_function
+
+
+def _tool(function: Callable[..., Any], **told: Any) -> Tool:
+    code = function.__code__
+    if code not in _described:
+        _described[code] = _describe(function, **told)
+    return _described[code].model_copy(update={"fn": function})
+
+
+Tool.from_function = _tool  # type: ignore[method-assign, assignment]
+
+
+class _Hasty:
+    """`asyncio` for uvicorn, whose servers sleep a tenth of a second before they look whether they should end, and
+    another one until their connections may have: half of what a test of the API waits for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.01))
+
+
+uvicorn.server.asyncio = _Hasty()  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish() -> None:
