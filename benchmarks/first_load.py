@@ -122,9 +122,10 @@ def embedding_alone(url: str, home: Path, provider: str) -> float:
     texts: set[str] = set()
     for content in contents:
         for chunk in chunk_document(content, ChunkerSettings(), vocabulary(known.vocabulary)):
-            texts.add(chunk.embed_text)
             if known.compares_passages:
                 texts.update(passage.embedded for passage in chunk.passages(content["title"]))
+            else:
+                texts.add(chunk.embed_text)
     embedder, prefixed = open_embedder(settings, model, dimensions), [known.passage_prefix + text for text in texts]
     embedder.embed(prefixed[:20])
     started = time.monotonic()

@@ -190,9 +190,9 @@ class FillCourse:
         return self._rates
 
     def _embeds(self, now: Sequence[Filling], at: float, is_counted: bool) -> bool:
-        """See how many texts are to be embedded, and how fast. A chunk is as long as its passages together."""
+        """See how many texts are to be embedded, and how fast. Of a chunk with passages it is these."""
         before = self._new
-        self._new = sum(build.unembedded * max(1.0, self._passages) + build.new_passages for build in now)
+        self._new = sum(max(build.unembedded * max(1.0, self._passages), build.new_passages) for build in now)
         if before <= FEW < self._new:
             self.left = None  # another time altogether, and told at once
         self._most_new = max(self._most_new, self._new)

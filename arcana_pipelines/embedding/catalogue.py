@@ -49,7 +49,8 @@ class Model:
         longest: tokens of a text that it reads, prefix and marks included, where a chunk may have more; what is behind
             them is not embedded.
         tokens_per_second: embedded on one core, where it runs here; for estimates before there is a measurement.
-        compares_passages: each passage of a chunk has a vector, too, and a chunk is as near as its nearest passage.
+        compares_passages: what is embedded of a chunk are its passages, and it is as near as the nearest of them, above
+            all.
         strength: "weak" when its nearest texts are often not about the question, so that search leans on words.
     """
 

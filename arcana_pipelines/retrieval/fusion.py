@@ -12,7 +12,7 @@ from typing import Literal
 STRONG_MODEL_WEIGHT = 0.7
 # With a model that compares passages: how much of a chunk's nearness is its nearest passage's, how much texts of
 # another language are raised (decision 033).
-OF_PASSAGE = 0.5
+OF_PASSAGE = 0.8
 OTHER_LANGUAGE = 1.1
 # What it counts to have all the words of a question: at least, and where all that is near is in its language.
 OF_WORDS, OF_WORDS_ALONE = 0.15, 0.8

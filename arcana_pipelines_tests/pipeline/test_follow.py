@@ -470,6 +470,14 @@ def test_pages_are_taken_in_the_order_of_the_reading_or_from_its_end(acme: Harne
     assert len(first) == 41 and last == first[::-1]
 
 
+def test_of_pages_that_were_read_in_one_second_the_newest_are_taken_first(acme: Harness) -> None:
+    with acme.session() as session:
+        sync.read_pages(session, SyncRequest())
+        acme.rows("UPDATE source_page SET fetched_at = now() WHERE state = 'fetched' RETURNING 1")
+        taken = [page["last_edited_at"] for page in pages.just_read(session.connection, session.generation, 100)]
+    assert len(set(taken)) > 1 and taken == sorted(taken, reverse=True)
+
+
 def test_what_slices_have_not_put_in_place_the_run_does(acme: Harness) -> None:
     placing = follower.Placing()
     placing._again_at = float("inf")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
+from arcana_pipelines.embedding.local_small import SmallEmbedder
+from arcana_pipelines.embedding.protocol import Embedded
+from arcana_pipelines.errors import InputRejected
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.ledger import purge as purging
@@ -29,6 +35,20 @@ def comparing(monkeypatch: pytest.MonkeyPatch) -> None:
         replace(model, compares_passages=True) if model.name == SMALL_MODEL else model for model in catalogue._OURS
     )
     monkeypatch.setattr(catalogue, "_OURS", models)
+
+
+class Counting(SmallEmbedder):
+    """The small model, which remembers what it was asked, and refuses some texts."""
+
+    def __init__(self, refuses: str = "\0") -> None:
+        self.asked: list[str] = []
+        self._refuses = refuses
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        if any(self._refuses in text for text in texts):
+            raise InputRejected(f"not {self._refuses}")
+        self.asked += texts
+        return super().embed(texts)
 
 
 def without_vector(acme: Harness) -> list[tuple[object, ...]]:
@@ -54,16 +74,66 @@ def test_each_passage_of_a_published_chunk_has_a_vector(acme: Harness) -> None:
     acme.assert_matches_world()
 
 
-def test_one_changed_word_is_one_passage(acme: Harness) -> None:
+def test_a_chunk_has_the_mean_of_its_passages_and_is_not_embedded_itself(acme: Harness) -> None:
+    embedder = Counting()
+    acme = acme.at(open_embedder=lambda model, dimensions: embedder)
+    acme.world.add_page("House", blocks=DOORS)
+    acme.world.add_page("Empty")
+    acme.settle()
+    report = acme.sync()
+    assert sorted(embedder.asked) == [
+        "Empty\n", "House > Doors\n- Badges open it.", "House > Doors\nThe front door is locked at ten.",
+        "House > Parking\nBicycles stand in the cellar.",
+    ]  # fmt: skip
+    assert (report["embeddings"]["computed"], report["embeddings"]["passages"]) == (2, 4)
+    for chunk, vectors in acme.rows(
+        "SELECT k.chunk_embedding::text, (SELECT array_agg(p.passage_embedding::text) FROM passage p "
+        "WHERE p.text_hash = ANY(k.passages)) FROM document_chunk k"
+    ):
+        assert isinstance(chunk, str) and isinstance(vectors, list)
+        mean = np.mean([json.loads(vector) for vector in vectors], 0)
+        assert np.allclose(json.loads(chunk), mean / np.linalg.norm(mean), atol=1e-3)
+
+
+def test_one_changed_word_embeds_the_passages_of_its_chunk_and_writes_one(acme: Harness) -> None:
     page = acme.world.add_page("House", blocks=DOORS)
     acme.settle()
     acme.sync()
+    held = count(acme, "passage")
     acme.world.edit_page(page, DOORS.replace("ten", "nine"))
     acme.settle()
     report = acme.sync()
-    assert (report["embeddings"]["computed"], report["embeddings"]["passages"]) == (1, 1)
-    assert without_vector(acme) == []
+    assert (report["embeddings"]["computed"], report["embeddings"]["passages"]) == (1, 3)
+    assert without_vector(acme) == [] and count(acme, "passage") == held + 1
     assert "passages" not in acme.sync()["embeddings"]
+
+
+def test_a_new_build_takes_over_what_is_known_and_embeds_nothing(acme: Harness) -> None:
+    acme.world.add_page("House", blocks=DOORS)
+    acme.settle()
+    acme.sync()
+    with acme.session() as session:
+        (served,) = builds_of(session.connection, session.workspace.workspace_id)
+        lifecycle.create_index(session.connection, session.workspace.workspace_id, "other", served.settings)
+    embedder = Counting()
+    acme.at(open_embedder=lambda model, dimensions: embedder).fill()
+    assert embedder.asked == [] and without_vector(acme) == []
+    assert acme.rows("SELECT count(DISTINCT rag_index_build_id) FROM passage") == [(2,)]
+
+
+def test_of_refused_passages_a_chunk_goes_without_and_a_page_of_nothing_else_waits(acme: Harness) -> None:
+    house = acme.world.add_page("House", blocks=DOORS)
+    bad = acme.world.add_page("Bad", blocks="Bicycles and nothing else.")
+    acme.settle()
+    embedder = Counting(refuses="Bicycles")
+    report = acme.at(open_embedder=lambda model, dimensions: embedder).sync()
+    assert report["pages"]["quarantined"] == 1
+    assert acme.page_state(bad)[0] == "quarantined" and "not Bicycles" in str(acme.page_state(bad)[1])
+    assert house in acme.published() and "Bicycles" in acme.published()[house]
+    assert count(acme, "passage") == 2 and count(acme, "passage_stage") == 0
+    embedder.asked.clear()
+    acme.at(open_embedder=lambda model, dimensions: embedder).sync()
+    assert embedder.asked == []
 
 
 def test_a_hit_shows_the_passage_that_answers_and_leads_to_its_heading(acme: Harness) -> None:

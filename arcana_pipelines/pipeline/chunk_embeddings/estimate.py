@@ -37,8 +37,8 @@ class Estimate:
         texts: distinct texts among them that the store lacks and that wait in no batch.
         tokens: their tokens: counted where the model's vocabulary is known, estimated elsewhere.
         cost: US dollars; None when a model's price is not known.
-        seconds: at the rate that was measured lately, or assumed, with the passages of these chunks where they are
-            embedded, too; None when a batch may take up to a day.
+        seconds: at the rate that was measured lately, or assumed, by the passages of these chunks where it is they that
+            are embedded; None when a batch may take up to a day.
         waiting: texts that wait in batches already.
         month: the running one, `YYYY-MM` in UTC.
         spent: US dollars that it has cost so far.
@@ -100,7 +100,7 @@ def estimate(connection: Connection, workspace_id: UUID, terms: PricingPolicy) -
         if batched:
             seconds = None
         elif seconds is not None:
-            seconds += (lacking_tokens + lacking_passages) / _rate(connection, key.model)
+            seconds += max(lacking_tokens, lacking_passages) / _rate(connection, key.model)
     month = spending(connection, workspace_id)
     limit = terms.monthly_budget if month.embedding_budget is None else month.embedding_budget
     return Estimate(

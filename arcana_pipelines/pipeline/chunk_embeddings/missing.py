@@ -25,8 +25,7 @@ from arcana_pipelines.indexes.builds import Build, live_builds
 from arcana_pipelines.ledger import generations
 from arcana_pipelines.ledger.counters import Counters, EmbeddingCounts
 from arcana_pipelines.ledger.generations import Generation
-from arcana_pipelines.pipeline.chunk_embeddings import provider_batches
-from arcana_pipelines.pipeline.chunk_embeddings.passages import embed_passages
+from arcana_pipelines.pipeline.chunk_embeddings import passages, provider_batches
 from arcana_pipelines.pipeline.chunk_embeddings.refused import reject
 
 load_sql = statements_beside(__file__)
@@ -113,12 +112,10 @@ def _embed_build(
 ) -> int:
     """Embed what a build lacks; returns how many texts were refused."""
     key = StoreKey(generation.workspace_id, build.embedding_model, build.dimensions)
-    missing = sendable(missing_texts(connection, key, build), key.model)
     at_once = texts_at_once(key.model, batch_size)
     if model_named(key.model).compares_passages:
-        open_it = partial(open_embedder, key.model, key.dimensions)
-        budget = Budget(connection, key.workspace_id, key.model, terms)
-        report.passages += embed_passages(connection, build, open_it, at_once, budget)
+        return _embed_passages(connection, generation, build, open_embedder, at_once, terms, report)
+    missing = sendable(missing_texts(connection, key, build), key.model)
     first = list(itertools.islice(missing, terms.batch_above + 1))
     # Opened only when there is something to embed: a sync without news needs no model and no key.
     if not first:
@@ -139,8 +136,42 @@ def _embed_build(
     return refused
 
 
+def _embed_passages(
+    connection: Connection,
+    generation: Generation,
+    build: Build,
+    open_embedder: OpenEmbedder,
+    at_once: int,
+    terms: PricingPolicy,
+    report: _Tally,
+) -> int:
+    """The same with a model that compares passages: those of the chunks without a vector, and then the others."""
+    key = StoreKey(generation.workspace_id, build.embedding_model, build.dimensions)
+    open_it, budget = (
+        partial(open_embedder, key.model, key.dimensions),
+        Budget(connection, key.workspace_id, key.model, terms),
+    )
+    passages.take_over(connection, build)
+    refused = 0
+    places = ((missing.document_content_id, missing.position) for missing in _missing(connection, key, build))
+    while some := list(itertools.islice(places, at_once)):
+        began = time.monotonic()
+        made = passages.embed_chunks(connection, build, some, open_it(), budget)
+        with connection.transaction():
+            report.passages += passages.store_passages(connection, build, made.passages)
+            usage = _store(connection, generation, key, made.chunks, budget.price, time.monotonic() - began)
+        report.add(usage, budget.price)
+        refused += len(made.chunks.refused)
+    report.passages += passages.embed_passages(connection, build, open_it, at_once, budget)
+    return refused
+
+
 def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:
     """Hash and text of what a build's staged chunks lack, each text once, read in bounded pages."""
+    return ((missing.text_hash, missing.text) for missing in _missing(connection, key, build))
+
+
+def _missing(connection: Connection, key: StoreKey, build: Build) -> Iterator[_Missing]:
     parameters = {
         "workspace_id": key.workspace_id,
         "build": build.rag_index_build_id,
@@ -150,8 +181,7 @@ def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterat
     }
     first = {"after_content": UUID(int=0), "after_position": -1}
     for page in keyset_pages(connection, _Missing, load_sql("missing"), parameters, first, _Missing.key):
-        for missing in page:
-            yield missing.text_hash, missing.text
+        yield from page
 
 
 @dataclass(frozen=True, slots=True)
