@@ -20,9 +20,13 @@ from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import take_anew
 from arcana_pipelines.testing.indexed_workspace import IndexedWorkspace
 from arcana_pipelines.testing.notion_server import NotionServer, NotionWorld
+from arcana_pipelines_tests.dagster_sessions import keep_sessions
 
 # The rest of the environment is the person's who runs the tests. The last is set by `make coverage`.
 _KEPT = {"PATH", "HOME", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG"}
+
+
+keep_sessions()
 
 
 @dataclass
