@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ import uvicorn.server
 from mcp.server.mcpserver.tools import Tool
 from pydantic import TypeAdapter
 from pydantic._internal import _fields
+from sqlalchemy import Engine, event
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.settings import Settings
@@ -85,6 +87,17 @@ class _Hasty:
 
 
 uvicorn.server.asyncio = _Hasty()  # type: ignore[attr-defined]
+
+
+# Nothing has to reach the disk: processes are killed in tests, the machine never.
+os.fsync = lambda _: None
+
+
+@event.listens_for(Engine, "connect")
+def _wait_for_no_disk(connection: object, _: object) -> None:
+    """Dagster's files, where each event is a commit or two."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = off")
 
 
 def pytest_collection_finish() -> None:
