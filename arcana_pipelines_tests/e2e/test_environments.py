@@ -95,8 +95,9 @@ class TestDagsterHome:
         ],
     )
     def test_whose_storage_does_not_open_is_named_and_no_password_told(
-        self, arcana: Arcana, tmp_path: Path, url: str, why: str
+        self, arcana: Arcana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, why: str
     ) -> None:
+        monkeypatch.setattr("dagster_postgres.utils.calculate_delay", lambda **_: 0.0)  # six attempts, twice
         arcana.here("workspace", "add", "acme", "--source", "notion")
         theirs = tmp_path / "theirs"
         theirs.mkdir()

@@ -20,7 +20,9 @@ import pytest
 from arcana_pipelines.cli import output
 from arcana_pipelines.cli.commands import up
 from arcana_pipelines.db.embedded import lease
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.defs.instance import DAGSTER_YAML
+from arcana_pipelines.defs.registration import register
 from arcana_pipelines.multilingual_e5 import loaded, weights_file
 from arcana_pipelines.settings import Settings
 from arcana_pipelines_tests.e2e.conftest import Arcana
@@ -56,6 +58,11 @@ def started(arcana: Arcana, *options: str, **variables: str | None) -> subproces
 def slugs(arcana: Arcana, **variables: str | None) -> list[str]:
     listed = json.loads(arcana.here("workspace", "list", "--json", **variables).stdout)
     return [row["workspace"] for row in listed["workspaces"]]
+
+
+def only_registered(database: Database, slug: str, platform: str, config: dict[str, str], *_: str) -> None:
+    """A sample workspace, without the time that it takes to index it."""
+    register(database, slug, platform, config)
 
 
 class TestTheSampleWorkspaces:
@@ -99,6 +106,7 @@ class TestTheSampleWorkspaces:
         checked = arcana.here("doctor", **own)
         assert checked.returncode == 1 and checked.stdout.count("EMBEDDING_PROVIDER=local-small") == 2
         monkeypatch.setattr(weights_file, "find_spec", found)
+        monkeypatch.setattr(up, "_index_sample", only_registered)
         assert started(arcana, DATABASE_URL=None).returncode == 0
         assert slugs(arcana, **own) == ["handbook", "support"]
 
@@ -177,7 +185,10 @@ class TestPrintedCommands:
 
 
 class TestTheApi:
-    def test_is_served_with_secrets_that_are_made_once(self, arcana: Arcana, tmp_path: Path, export: Path) -> None:
+    def test_is_served_with_secrets_that_are_made_once(
+        self, arcana: Arcana, tmp_path: Path, export: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(up, "_index_sample", only_registered)
         own: dict[str, str | None] = {"DATABASE_URL": None, "ARCANA_ENV_FILE": None}
         first, second = started(arcana, **own), started(arcana, **own)
         assert first.returncode == second.returncode == 0, first.stderr + second.stderr
