@@ -10,7 +10,10 @@ import pytest
 from arcana_pipelines.defs.runs import AT_WORK_TAG, at_work
 from arcana_pipelines.testing.notion_server import NotionWorld
 from arcana_pipelines.workspaces.workspaces import Workspace
+from arcana_pipelines_tests.dagster_sessions import keep_sessions
 from arcana_pipelines_tests.harness import Harness
+
+keep_sessions()
 
 
 @pytest.fixture
