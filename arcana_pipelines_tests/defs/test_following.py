@@ -22,7 +22,7 @@ def test_each_slice_is_an_observation_of_the_index_in_the_run_that_reads(
     installed.settle()
     monkeypatch.setattr(follow, "AFTER_SECONDS", 0.0)
     monkeypatch.setattr(source_pages, "COMMIT_PAGES", 4)
-    installed.server.latency(2.0)
+    installed.server.latency(1.0)
     partitions.add(instance, "acme")
     job = build_defs(key_prefix="host").resolve_job_def("sync_workspace")
     result = job.execute_in_process(

@@ -31,10 +31,13 @@ def orders(context: dg.AssetExecutionContext) -> None:
 daily_orders = dg.define_asset_job("daily_orders", selection=[orders])
 defs = dg.Definitions(assets=[orders], jobs=[daily_orders], executor=dg.multiprocess_executor)
 """
-# What is patched is `GRACE` alone, so that the test needs seconds instead of minutes.
+# What is patched is `GRACE`, and how often sensors look, so that the test needs seconds instead of minutes.
 OURS = """
 import datetime as dt
 import dagster as dg
+
+sensor = dg.sensor
+dg.sensor = lambda **said: sensor(**{**said, "minimum_interval_seconds": 5})
 from arcana_pipelines.defs import runs
 from arcana_pipelines.defs.build import build_defs
 
@@ -115,7 +118,7 @@ def until(condition: Callable[[], bool], log: Path, seconds: float = 120) -> Non
 def test_a_long_run_of_the_host_succeeds_beside_our_sensors_and_a_sync(
     modules: list[str], arcana: Arcana, tmp_path: Path, dagster_home: Path
 ) -> None:
-    for name, text in (("host", HOST.format(seconds=45)), ("ours", OURS), ("merged", MERGED)):
+    for name, text in (("host", HOST.format(seconds=15)), ("ours", OURS), ("merged", MERGED)):
         (tmp_path / f"{name}.py").write_text(text)
     lines = [f"  - python_module:\n      module_name: {name}\n      location_name: {name}\n" for name in modules]
     (tmp_path / "workspace.yaml").write_text("load_from:\n" + "".join(lines))
