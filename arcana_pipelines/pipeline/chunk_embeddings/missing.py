@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -147,10 +147,8 @@ def _embed_passages(
 ) -> int:
     """The same with a model that compares passages: those of the chunks without a vector, and then the others."""
     key = StoreKey(generation.workspace_id, build.embedding_model, build.dimensions)
-    open_it, budget = (
-        partial(open_embedder, key.model, key.dimensions),
-        Budget(connection, key.workspace_id, key.model, terms),
-    )
+    open_it = cache(partial(open_embedder, key.model, key.dimensions))
+    budget = Budget(connection, key.workspace_id, key.model, terms)
     passages.take_over(connection, build)
     refused = 0
     places = ((missing.document_content_id, missing.position) for missing in _missing(connection, key, build))

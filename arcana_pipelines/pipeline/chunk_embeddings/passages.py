@@ -80,8 +80,8 @@ def embed_chunks(
     """
     import numpy as np
 
-    asked = {"build": build.rag_index_build_id, "contents": [content for content, _ in places]}
-    asked["positions"] = [position for _, position in places]
+    contents, positions = [content for content, _ in places], [position for _, position in places]
+    asked = {"build": build.rag_index_build_id, "contents": contents, "positions": positions}
     found = {chunk.text_hash: chunk.passages() for chunk in rows(connection, _Chunk, load_sql("staged_chunks"), asked)}
     texts = {text_hash: text for parts in found.values() for text_hash, text in parts.items()}
     of_passages = RequestOutcome()
