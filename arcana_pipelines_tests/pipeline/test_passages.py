@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arcana_pipelines.db.engine import Database
 from arcana_pipelines.embedding import catalogue
 from arcana_pipelines.embedding.catalogue import SMALL_MODEL
 from arcana_pipelines.embedding.local_small import SmallEmbedder
@@ -18,10 +19,14 @@ from arcana_pipelines.errors import InputRejected
 from arcana_pipelines.indexes import lifecycle
 from arcana_pipelines.indexes.builds import builds_of
 from arcana_pipelines.ledger import purge as purging
+from arcana_pipelines.pipeline.chunk_embeddings import missing
 from arcana_pipelines.pipeline.chunk_embeddings.passages import load_sql as load_passages_sql
 from arcana_pipelines.pipeline.chunk_embeddings.passages import staged_passages
 from arcana_pipelines.sources.protocol import Mode
+from arcana_pipelines.testing.notion_server import seed_world, serve
 from arcana_pipelines_tests.harness import Harness
+from arcana_pipelines_tests.pipeline.test_killed_at_commits import commits_of, registered, stored, sync_killed_after
+from arcana_pipelines_tests.pipeline.world_machine import in_haste
 
 DOORS = (
     "## Doors\n\nThe front door is locked at ten.\n\n- Badges open it.\n\n## Parking\n\nBicycles stand in the cellar."
@@ -42,12 +47,14 @@ class Counting(SmallEmbedder):
 
     def __init__(self, refuses: str = "\0") -> None:
         self.asked: list[str] = []
+        self.sizes: list[int] = []
         self._refuses = refuses
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         if any(self._refuses in text for text in texts):
             raise InputRejected(f"not {self._refuses}")
         self.asked += texts
+        self.sizes.append(len(texts))
         return super().embed(texts)
 
 
@@ -106,6 +113,44 @@ def test_one_changed_word_embeds_the_passages_of_its_chunk_and_writes_one(acme: 
     assert (report["embeddings"]["computed"], report["embeddings"]["passages"]) == (1, 3)
     assert without_vector(acme) == [] and count(acme, "passage") == held + 1
     assert "passages" not in acme.sync()["embeddings"]
+
+
+def test_chunks_of_many_passages_are_embedded_fewer_together_by_an_embedder_that_is_opened_once(
+    acme: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        acme.world.add_page(f"List {number}", blocks="\n".join(f"- {number} {item}" for item in range(20)))
+    acme.settle()
+    monkeypatch.setattr(missing, "texts_at_once", lambda model, most: 3)
+    opened: list[Counting] = []
+
+    def open_embedder(model: str, dimensions: int) -> Counting:
+        opened.append(Counting())
+        return opened[-1]
+
+    acme.at(open_embedder=open_embedder).sync()
+    (embedder,) = opened
+    assert embedder.sizes == [40, 40, 40] and without_vector(acme) == []
+
+
+def test_a_first_sync_that_is_killed_at_any_commit_leaves_no_passage_without_a_vector(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "texts_at_once", lambda model, most: 2)
+    world = seed_world(pages=1, rows=0)
+    for number in range(3):
+        world.add_page(f"House {number}", blocks=DOORS.replace("ten", str(number)))
+    world.clock.advance(600)
+    with in_haste(), serve(world) as server:
+        whole = registered(database, world, server, "whole")
+        commits = commits_of(whole, Mode.FULL)
+        for number in range(1, commits):
+            killed = registered(database, world, server, f"killed-{number}")
+            sync_killed_after(killed, Mode.FULL, number)
+            paid = stored(killed)
+            assert killed.sync()["embeddings"]["computed"] == stored(whole) - paid
+            assert killed.checksum() == whole.checksum(), f"killed after commit {number} of {commits}"
+    assert without_vector(whole) == [] and count(whole, "passage_stage") == 0
 
 
 def test_a_new_build_takes_over_what_is_known_and_embeds_nothing(acme: Harness) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
@@ -32,6 +32,9 @@ load_sql = statements_beside(__file__)
 
 # Texts that are read from the stage at once.
 READ_AHEAD = 1000
+
+# Few chunks have more.
+PASSAGES_OF_A_CHUNK = 8
 
 
 @dataclass(slots=True)
@@ -151,17 +154,33 @@ def _embed_passages(
     budget = Budget(connection, key.workspace_id, key.model, terms)
     passages.take_over(connection, build)
     refused = 0
-    places = ((missing.document_content_id, missing.position) for missing in _missing(connection, key, build))
-    while some := list(itertools.islice(places, at_once)):
+    for some in _together(_missing(connection, key, build), at_once):
         began = time.monotonic()
         made = passages.embed_chunks(connection, build, some, open_it(), budget)
         with connection.transaction():
-            report.passages += passages.store_passages(connection, build, made.passages)
+            # Passages leave the stage last: who stages the same ones, and has locked pages, waits from then on.
             usage = _store(connection, generation, key, made.chunks, budget.price, time.monotonic() - began)
+            report.passages += passages.store_passages(connection, build, made.passages)
         report.add(usage, budget.price)
         refused += len(made.chunks.refused)
     report.passages += passages.embed_passages(connection, build, open_it, at_once, budget)
     return refused
+
+
+def _together(chunks: Iterable[_Missing], most: int) -> Iterator[list[tuple[UUID, int]]]:
+    """The places of chunks that are embedded and stored at once: so many at most, and with not many more passages than
+    those mostly have. A list or a table may have hundreds in one chunk.
+    """
+    places: list[tuple[UUID, int]] = []
+    passages_in = 0
+    for chunk in chunks:
+        places.append((chunk.document_content_id, chunk.position))
+        passages_in += chunk.passages
+        if len(places) >= most or passages_in >= most * PASSAGES_OF_A_CHUNK:
+            yield places
+            places, passages_in = [], 0
+    if places:
+        yield places
 
 
 def missing_texts(connection: Connection, key: StoreKey, build: Build) -> Iterator[tuple[bytes, str]]:
@@ -188,6 +207,7 @@ class _Missing:
     position: int
     text_hash: bytes
     text: str
+    passages: int
 
     def key(self) -> dict[str, Any]:
         return {"after_content": self.document_content_id, "after_position": self.position}

@@ -3,8 +3,9 @@
 -- OFFSET 0: see publish_ready.sql.
 -- in: workspace_id, build (rag_index_build_id), model, dimensions, after_content, after_position (of the last one
 --     before), limit
--- out: document_content_id, position, text_hash, text
-SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content AS text
+-- out: document_content_id, position, text_hash, text, passages (how many it has)
+SELECT t.document_content_id, t.position, t.text_hash, t.lead || t.chunk_content AS text,
+       cardinality(t.passages) AS passages
 FROM chunk_stage t
 WHERE t.rag_index_build_id = %(build)s
   AND (t.document_content_id, t.position) > (%(after_content)s, %(after_position)s)
