@@ -133,6 +133,30 @@ def test_chunks_of_many_passages_are_embedded_fewer_together_by_an_embedder_that
     assert embedder.sizes == [40, 40, 40] and without_vector(acme) == []
 
 
+def test_the_passages_of_odd_pages_are_embedded_as_they_were_cut_and_none_twice(acme: Harness) -> None:
+    marks = "#### deep\n\n# shallow\n\n- [ ] todo\n  - [x] done\n\n1. one\n1. two\n\n> # quoted\n\nNULL\n\n## {a}"
+    pages = {
+        "": "",
+        "\u200b": "\u200b\n\n\u2028",
+        "Heading": "# Only",
+        "Code": "```\n" + "x = 1\n" * 600 + "```",
+        "Long": "word " * 3000,
+        "#### Title > like": marks,
+        "NUL \0 and \ud800": "text \0 with \udfff\n\n## he\0ad \ud801\n\nmore \0",
+        "회의": "## 회의\n\n" + "한국어 문장이 이어집니다. " * 200,
+        "T" * 1900: f"# {'h' * 1500}\n## {'h' * 1900}\n" + "\n".join(f"- {item}" for item in range(200)),
+        "Table": "| a | b |\n|---|---|\n" + "\n".join(f"| {row} | y |" for row in range(200)),
+    }
+    for title, text in pages.items():
+        acme.world.add_page(title, blocks=text)
+    acme.settle()
+    embedder = Counting()
+    report = acme.at(open_embedder=lambda model, dimensions: embedder).sync()
+    assert report["pages"]["quarantined"] == 0 and without_vector(acme) == [] and count(acme, "passage_stage") == 0
+    ((named,),) = acme.rows("SELECT count(DISTINCT hash) FROM document_chunk, unnest(passages) hash")
+    assert len(embedder.asked) == len(set(embedder.asked)) == count(acme, "passage") == named
+
+
 def test_a_first_sync_that_is_killed_at_any_commit_leaves_no_passage_without_a_vector(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
