@@ -33,6 +33,7 @@ pytest_plugins = [
     "arcana_pipelines_tests.files.buckets",
     "arcana_pipelines_tests.observing.lines",
     "arcana_pipelines_tests.observing.spans",
+    "arcana_pipelines_tests.rewritten",
     "arcana_pipelines_tests.tenants",
 ]
 
