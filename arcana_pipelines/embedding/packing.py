@@ -14,7 +14,7 @@ MOST_TOKENS = 300_000
 
 # What a model that runs here embeds at once takes about so long; then it is stored, and a watcher sees it. A chunk has
 # about so many tokens.
-_SECONDS, _TOKENS_OF_A_CHUNK = 2, 200
+_SECONDS, _TOKENS_OF_A_CHUNK = 4, 200
 
 
 @dataclass(frozen=True, slots=True)

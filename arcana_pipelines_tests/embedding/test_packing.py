@@ -43,7 +43,7 @@ def test_an_estimate_fills_two_thirds() -> None:
 
 def test_what_takes_long_here_is_stored_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arcana_pipelines.embedding.packing.cores", lambda: 2)
-    assert texts_at_once(MULTILINGUAL_MODEL, 100) == 34
+    assert texts_at_once(MULTILINGUAL_MODEL, 100) == 68
     assert texts_at_once(MULTILINGUAL_MODEL, 8) == 8
     assert texts_at_once(SMALL_MODEL, 100) == texts_at_once(OPENAI, 100) == 100
 
