@@ -13,7 +13,6 @@ Exit code 1: a target was missed.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
@@ -28,7 +27,7 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index_build import met, percentile
-from machine import print_machine
+from machine import memory_of, print_machine
 from own_server import own_server
 
 from arcana_pipelines.chunking.chunker import chunk_document
@@ -144,16 +143,6 @@ def contents_of(url: str) -> tuple[list[dict[str, Any]], int]:
     return [contents for (contents,) in rows], pages
 
 
-def memory_of(process: subprocess.Popen[Any]) -> int:
-    """Bytes that a process and its children have resident; pages that they share count each time."""
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
-    total = 0
-    for pid in [process.pid, *map(int, children.stdout.split())]:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return total
-
-
 def measure(home: Path, url: str, server: str, given: argparse.Namespace) -> bool:
     """Load, look, and report."""
     rate, model = given.rate, given.model
@@ -169,7 +158,7 @@ def measure(home: Path, url: str, server: str, given: argparse.Namespace) -> boo
     looks, memory, told = Looks(url), 0, 0.0
     while process.poll() is None:
         looks.look()
-        memory = max(memory, memory_of(process))
+        memory = max(memory, memory_of(process.pid))
         if time.time() - told >= 60:
             told = time.time()
             print(

@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -28,7 +29,7 @@ from typing import Any, LiteralString
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import psycopg
-from machine import print_machine
+from machine import memory_of, print_machine
 from psycopg.sql import SQL, Identifier
 
 from arcana_pipelines.db.embedded import lease
@@ -168,14 +169,21 @@ class Stage:
         self.stand_in.order("count")
         state = self.folder / contestant.name
         database = self.database(contestant.name)
-        done = subprocess.run(
-            [contestant.python, FOLDER / f"{contestant.name}.py", phase, state, database, self.stand_in.address],
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
-            cwd=state, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            sys.exit(f"{contestant.title}, {phase}, failed:\n{done.stdout}\n{done.stderr}")
-        said = json.loads(done.stdout.splitlines()[-1])
+        output, errors = state / "output", state / "errors"
+        with output.open("w") as out, errors.open("w") as err:
+            process = subprocess.Popen(
+                [contestant.python, FOLDER / f"{contestant.name}.py", phase, state, database, self.stand_in.address],
+                env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+                cwd=state, stdout=out, stderr=err,
+            )  # fmt: skip
+            together = 0
+            while process.poll() is None:
+                together = max(together, memory_of(process.pid))
+                time.sleep(0.2)
+        if process.returncode:
+            sys.exit(f"{contestant.title}, {phase}, failed:\n{output.read_text()}\n{errors.read_text()}")
+        said = json.loads(output.read_text().splitlines()[-1])
+        said["peak_mb"] = max(said["peak_mb"], together / 1024**2)  # the first is exact, and of one process alone
         measured = Measured(**said, **self.stand_in.order("count"))
         print(f"{contestant.title}, {phase}: {measured}", file=sys.stderr, flush=True)
         return measured
