@@ -23,6 +23,9 @@ OF_COVERED = 0.3
 OF_ONE_SECTION, LOOKED_INTO = 0.5, 10
 # The same of all that the question's words can score, where texts are ordered by words alone, or by words above all.
 OF_COVERED_BY_WORDS = 0.15
+# Among so many of the first there is a text of another language than the others', if one is at least so much as near to
+# the question as the nearest (decision 070).
+OF_BOTH_LANGUAGES, AS_NEAR = 5, 0.5
 NEAREST = 20  # texts whose languages are looked at for that
 # The constant of reciprocal rank fusion; the authors found 60 on other collections and kept it.
 RRF_CONSTANT = 60
@@ -112,6 +115,22 @@ def in_one_section(best: Sequence[tuple[int, float]], apart: Mapping[int, float]
     first = _best_first({chunk: score - lost.get(chunk, 0.0) for chunk, score in best[:LOOKED_INTO]})
     least = first[-1][1] if first else 0.0
     return [*first, *((chunk, min(score, least)) for chunk, score in best[LOOKED_INTO:])]
+
+
+def of_both_languages(best: Sequence[tuple[int, float]], candidates: Sequence[Scored]) -> list[tuple[int, float]]:
+    """The same, where not all of the first few are in the question's language, or all in others.
+
+    Texts of its language have its words, so what a page of another one says as well may stand behind many of them. The
+    best such text takes the last place of the first few, with the score of the one that had it.
+    """
+    of = {each.chunk: each for each in candidates}
+    first, rest = best[:OF_BOTH_LANGUAGES], best[OF_BOTH_LANGUAGES:]
+    languages = {of[chunk].is_same_language for chunk, _ in first}
+    least = AS_NEAR * max((each.dense for each in candidates), default=0.0)
+    others = (chunk for chunk, _ in rest if of[chunk].is_same_language not in languages and of[chunk].dense >= least)
+    if (found := next(others, None)) is None:
+        return list(best)
+    return [*first[:-1], (found, first[-1][1]), first[-1], *(each for each in rest if each[0] != found)]
 
 
 def fuse_by_rank(candidates: Sequence[Scored], constant: int = RRF_CONSTANT) -> list[tuple[int, float]]:

@@ -26,6 +26,7 @@ from arcana_pipelines.retrieval.fusion import (
     fuse_as_they_are,
     fuse_by_rank,
     in_one_section,
+    of_both_languages,
     weight_of_meaning,
     with_covered,
 )
@@ -418,7 +419,8 @@ class RankedSearch(ABC):
             if self._request.fusion == "rrf":
                 return fuse_by_rank(scored)
             if self._model.compares_passages:
-                return self._looked_into(fuse_as_they_are(scored, attainable), scored)
+                best = self._looked_into(fuse_as_they_are(scored, attainable), scored)
+                return of_both_languages(best, scored)
             most = max((each.lexical for each in scored), default=0.0)
             is_weak = self._model.is_weak
             weight = weight_of_meaning(most, attainable, has_cjk(self._question.text), is_weak)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from arcana_pipelines.retrieval.fusion import (
+    AS_NEAR,
     LOOKED_INTO,
+    OF_BOTH_LANGUAGES,
     OF_COVERED,
     OF_ONE_SECTION,
     RRF_CONSTANT,
@@ -13,6 +15,7 @@ from arcana_pipelines.retrieval.fusion import (
     fuse,
     fuse_by_rank,
     in_one_section,
+    of_both_languages,
     with_covered,
 )
 
@@ -63,3 +66,30 @@ def test_what_a_text_says_in_sections_apart_counts_less_and_the_first_ones_stay_
     scores = [score for _, score in found]
     assert scores == sorted(scores, reverse=True)
     assert in_one_section([], {}) == []
+
+
+def test_the_best_text_of_another_language_is_the_last_of_the_first_few() -> None:
+    own = [Scored(number, 2.0, 0.6) for number in range(OF_BOTH_LANGUAGES + 3)]
+    others = [Scored(100 + number, 0.0, 0.5, is_same_language=False) for number in range(2)]
+    best = [(each.chunk, 1.0 - place / 100) for place, each in enumerate([*own, *others])]
+    found = of_both_languages(best, [*own, *others])
+    last = OF_BOTH_LANGUAGES - 1
+    assert [chunk for chunk, _ in found] == [*range(last), 100, *range(last, len(own)), 101]
+    scores = [score for _, score in found]
+    assert scores == sorted(scores, reverse=True)
+    assert dict(found) == {**dict(best), 100: best[last][1]}
+    # The same where all of the first are of the other one.
+    turned = [Scored(each.chunk, 0.0, each.dense, not each.is_same_language) for each in [*own, *others]]
+    assert of_both_languages(best, turned) == found
+
+
+def test_no_text_of_another_language_comes_up_that_is_far_or_where_one_is_there() -> None:
+    own = [Scored(number, 2.0, 0.6) for number in range(OF_BOTH_LANGUAGES + 3)]
+    far = Scored(100, 0.0, 0.6 * AS_NEAR - 0.01, is_same_language=False)
+    best = [(each.chunk, 1.0 - place / 100) for place, each in enumerate([*own, far])]
+    assert of_both_languages(best, [*own, far]) == best
+    first = Scored(101, 0.0, 0.7, is_same_language=False)
+    near = Scored(102, 0.0, 0.6, is_same_language=False)
+    assert of_both_languages(both := [(101, 2.0), *best, (102, 0.1)], [*own, far, first, near]) == both
+    assert of_both_languages(best[:2], own) == best[:2]
+    assert of_both_languages([], []) == []
