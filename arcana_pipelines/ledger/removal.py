@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from arcana_pipelines.audit.record import record
@@ -33,6 +33,23 @@ CAP_SHARE = 0.20
 ARCHIVED_AFTER = timedelta(days=100)
 
 BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """A page above others, as a direct look has told.
+
+    Attributes:
+        external_id: its own.
+        parent_kind: see `PageRef`.
+        parent_id: likewise.
+        in_trash: it is, or it lies in a block that is deleted.
+    """
+
+    external_id: str
+    parent_kind: str
+    parent_id: str | None
+    in_trash: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +133,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
     with connection.transaction():
         _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
-    unseen = unseen_above(connection, generation, source, [ref for _, ref in answered])
+    # Nothing is removed on an error.
+    unseen = unseen_above(connection, generation, source, [ref for _, ref in answered], is_sure=False)
     with connection.transaction():
         hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
         archived = _archived_unseen(connection, generation, hidden, listing.source_time)
@@ -163,7 +181,7 @@ def is_below_trash(
     generation: Generation,
     ref: PageRef,
     trashed: Sequence[str] = (),
-    unseen: Sequence[PageRef] = (),
+    unseen: Sequence[Above] = (),
 ) -> bool:
     """True when a page or database above the page goes with the trash, counted from the parent it has now.
 
@@ -181,27 +199,40 @@ def is_below_trash(
 
 
 def unseen_above(
-    connection: Connection, generation: Generation, source: Source, refs: Sequence[PageRef]
-) -> list[PageRef]:
-    """The pages above these that no listing has ever shown. Those that are not among these are looked at now.
+    connection: Connection, generation: Generation, source: Source, refs: Sequence[PageRef], *, is_sure: bool
+) -> list[Above]:
+    """The pages above these that no listing has ever shown, or that are gone and not for the trash. Those that are not
+    among these are looked at now.
 
-    One may have been made, and trashed with all that is below it, between two listings.
+    One may have been made, and trashed with all that is below it, between two listings; or it was in the trash of a
+    page that was hidden, and is shown again. Of one that cannot be looked at nothing is known: it counts as trashed
+    where that has to be `is_sure` not to be so.
     """
-    found: dict[str, PageRef | None] = {ref.external_id: ref for ref in refs}
-    unseen: dict[str, PageRef | None] = {}
-    above = list(refs)
-    while parents := [ref.parent_id for ref in above if ref.parent_kind == "page" and ref.parent_id]:
-        key = {"workspace_id": generation.workspace_id, "parents": parents}
+    found = {ref.external_id: _above(ref, ref.in_trash) for ref in refs}
+    unseen: dict[str, Above | None] = {}
+    above = list(found.values())
+    while held := [each for each in above if each.parent_kind != "block" and each.parent_id]:
+        key = {
+            "workspace_id": generation.workspace_id,
+            "parents": [each.parent_id for each in held],
+            "are_pages": [each.parent_kind == "page" for each in held],
+        }
         new = [page for page in scalars(connection, load_sql("removal_unseen"), key) if page not in unseen]
-        unseen |= {page: found[page] if page in found else _looked_at(source, page) for page in new}
-        above = [ref for page in new if (ref := unseen[page]) is not None]
-    return [ref for ref in unseen.values() if ref is not None]
+        unseen |= {page: found[page] if page in found else _looked_at(source, page, is_sure) for page in new}
+        above = [each for page in new if (each := unseen[page]) is not None]
+    return [each for each in unseen.values() if each is not None]
 
 
-def _looked_at(source: Source, page: str) -> PageRef | None:
+def _looked_at(source: Source, page: str, is_sure: bool) -> Above | None:
     presence, ref = source.confirm(page)
+    if ref is None:
+        return Above(page, "page", None, in_trash=True) if is_sure and presence is Presence.UNKNOWN else None
     # In a deleted block it is in no trash by itself.
-    return None if ref is None else replace(ref, in_trash=presence is Presence.TRASHED)
+    return _above(ref, presence is Presence.TRASHED)
+
+
+def _above(ref: PageRef, in_trash: bool) -> Above:
+    return Above(ref.external_id, ref.parent_kind, ref.parent_id, in_trash)
 
 
 def _bring_back(connection: Connection, generation: Generation, source: Source, listing: Listing) -> int:
@@ -216,9 +247,15 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         connection.execute(load_sql("removal_restored_databases"), trash)
     returned = scalars(connection, load_sql("removal_returned"), trash)
     looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
-    alive: list[tuple[Presence, PageRef]] = []
+    there = [ref for _, presence, ref in looks if presence.is_there and ref is not None]
+    containers = _unseen_containers(connection, generation, source, there)
     with connection.transaction():
         _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
+        if containers:
+            pages.record(connection, generation, containers)
+    unseen = unseen_above(connection, generation, source, there, is_sure=True)
+    alive: list[tuple[Presence, PageRef]] = []
+    with connection.transaction():
         # First: what is below one of them is not below the trash.
         _forget_trash(
             connection,
@@ -230,7 +267,7 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         )  # fmt: skip
         for external_id, presence, ref in looks:
             if presence.is_there and ref is not None:
-                if is_below_trash(connection, generation, ref):
+                if is_below_trash(connection, generation, ref, unseen=unseen):
                     # It left the trash by itself, and something above it is still there: no more looks until that
                     # returns.
                     _mark_below_trash(connection, generation, external_id)

@@ -254,7 +254,7 @@ def _take_up(
     # Removal may have listed some of them in the meantime.
     new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in there]))
     taken = [(presence, ref) for presence, ref in there if ref.external_id in new]
-    unseen = unseen_above(connection, generation, source, [ref for _, ref in taken])
+    unseen = unseen_above(connection, generation, source, [ref for _, ref in taken], is_sure=True)
     looks = [
         (presence, ref) for presence, ref in taken
         if not is_below_trash(connection, generation, ref, unseen=unseen)

@@ -325,6 +325,46 @@ class TestBelowTheTrash:
             acme.sync(Mode.AUDIT)
             acme.assert_matches_world()
 
+    def test_nothing_returns_while_a_page_above_it_cannot_be_looked_at(self, acme: Harness, page: str) -> None:
+        acme.world.trash_marks_descendants = False
+        top = acme.world.add_page("Top")
+        trashed = acme.world.add_page("Trashed", parent=top)
+        below = acme.world.add_page("Below", parent=trashed, blocks=[blocks.paragraph("below text")])
+        acme.settle()
+        acme.sync()
+        acme.world.trash(trashed)
+        acme.sync()
+        acme.world.unshare(top)
+        for mode in (Mode.AUDIT, Mode.INCREMENTAL):
+            acme.sync(mode)
+        acme.world.share(top)
+        acme.server.faults.add(f"GET /v1/pages/{trashed}", "500", times=None)
+        acme.sync(Mode.AUDIT)
+        assert {top} == {top, trashed, below} & acme.published().keys()
+        acme.world.restore(trashed)
+        acme.server.faults.clear()
+        acme.settle()
+        acme.sync()
+        acme.assert_matches_world()
+
+    def test_what_returns_below_a_page_that_was_made_and_trashed_since_stays_gone(
+        self, acme: Harness, page: str
+    ) -> None:
+        acme.world.trash_marks_descendants = False
+        inner = acme.world.add_page("Inner", parent=page, blocks=[blocks.paragraph("inner text")])
+        acme.settle()
+        acme.sync()
+        acme.world.trash(page)
+        acme.sync()
+        acme.world.restore(page)
+        above = acme.world.add_page("Above", parent=page)
+        acme.world.move(inner, above)
+        acme.world.trash(above)
+        acme.settle()
+        for mode in (Mode.AUDIT, Mode.INCREMENTAL):
+            acme.sync(mode)
+            acme.assert_matches_world()
+
     def test_what_moved_below_a_page_that_was_made_and_trashed_since_goes_with_it(
         self, acme: Harness, page: str
     ) -> None:
@@ -339,6 +379,47 @@ class TestBelowTheTrash:
         acme.world.trash(above)
         acme.settle()
         assert acme.sync(Mode.FULL)["pages"]["removed"] == 7
+        acme.assert_matches_world()
+
+    @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.AUDIT])
+    @pytest.mark.parametrize("below", ["page", "page below", "row", "row of a trashed database"])
+    @pytest.mark.parametrize("marks_descendants", [True, False])
+    def test_what_lies_in_the_trash_stays_gone_when_the_page_above_it_is_hidden_and_shown_again(
+        self, acme: Harness, page: str, below: str, mode: Mode, marks_descendants: bool
+    ) -> None:
+        acme.world.trash_marks_descendants = marks_descendants
+        top = acme.world.add_page("Top", blocks=[blocks.paragraph("top text")])
+        trashed = inner = acme.world.add_page("Trashed", parent=top, blocks=[blocks.paragraph("trashed text")])
+        if below == "page below":
+            inner = acme.world.add_page("Between", parent=trashed)
+        if below == "row of a trashed database":
+            database = acme.world.add_database("Tasks", schema={"Done": "checkbox"}, parent=top)
+            acme.world.add_row(database.data_source_id, "Row", blocks=[blocks.paragraph("inner text")])
+            trashed = database.database_id
+        elif below == "row":
+            database = acme.world.add_database("Tasks", schema={"Done": "checkbox"}, parent=trashed)
+            acme.world.add_row(database.data_source_id, "Row", blocks=[blocks.paragraph("inner text")])
+        else:
+            acme.world.add_page("Inner", parent=inner, blocks=[blocks.paragraph("inner text")])
+        acme.settle()
+        acme.sync()
+        acme.world.trash(trashed)
+        acme.settle()
+        acme.sync()
+        acme.assert_matches_world()
+        acme.world.unshare(top)
+        for hidden_in in (Mode.AUDIT, Mode.INCREMENTAL):
+            acme.sync(hidden_in)
+        acme.assert_matches_world()
+        acme.world.share(top)
+        acme.world.append_blocks(top, [blocks.paragraph("more top text")])
+        acme.settle()
+        for shown_in in (mode, Mode.AUDIT, Mode.INCREMENTAL):
+            acme.sync(shown_in)
+            acme.assert_matches_world()
+        acme.world.restore(trashed)
+        acme.settle()
+        acme.sync()
         acme.assert_matches_world()
 
     @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])

@@ -1,4 +1,6 @@
--- The source lists these pages and databases in its trash; all that lies below them is suspect with them.
+-- The source lists these pages and databases in its trash; all that lies below them is suspect with them. One that was
+-- removed for another reason is in the trash from now on: it may have been hidden, with all that is above it, and shown
+-- again there.
 -- A page that stands inside a block (a toggle, a column) has that block as its parent: what links to it may
 -- be the page around it. A direct look decides.
 -- in: workspace_id, generation, ids
@@ -6,7 +8,7 @@
 WITH RECURSIVE trashed AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND external_id = ANY(%(ids)s)
-      AND state <> 'tombstoned' AND (seen_generation < %(generation)s OR is_container)
+      AND (state <> 'tombstoned' OR NOT in_trash) AND (seen_generation < %(generation)s OR is_container)
 ), below AS (
     SELECT external_id FROM trashed
     UNION
@@ -19,7 +21,7 @@ WITH RECURSIVE trashed AS (
     WHERE p.workspace_id = %(workspace_id)s
 )
 UPDATE source_page p SET
-    state = CASE WHEN p.is_container THEN p.state ELSE 'suspect' END,
+    state = CASE WHEN p.is_container OR p.state = 'tombstoned' THEN p.state ELSE 'suspect' END,
     in_trash = p.in_trash OR p.external_id IN (SELECT external_id FROM trashed),
     reason = CASE WHEN p.is_container THEN p.reason
                   WHEN p.external_id IN (SELECT external_id FROM trashed) THEN 'in the trash'
@@ -28,5 +30,6 @@ UPDATE source_page p SET
     next_attempt_at = NULL
 FROM below
 WHERE p.workspace_id = %(workspace_id)s AND p.external_id = below.external_id
-  AND p.state <> 'tombstoned' AND (p.seen_generation < %(generation)s OR p.is_container)
+  AND (p.state <> 'tombstoned' OR p.external_id IN (SELECT external_id FROM trashed))
+  AND (p.seen_generation < %(generation)s OR p.is_container)
   AND NOT (p.is_container AND p.in_trash) AND p.comes_with IS NULL;
