@@ -104,6 +104,14 @@ def test_the_file_has_korean_words_and_english_ones_in_every_line_and_no_line_tw
     assert len(set(_LINES)) == len(_LINES) > 1000
 
 
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [("보안점검", ["보안", "점검"]), ("재정렬", ["정렬"]), ("원두통", []), ("경조금", []), ("벤치마크", [])],
+)
+def test_no_word_is_seen_behind_a_part_of_another_one(word: str, parts: list[str]) -> None:
+    assert [meaning.part for meaning in concepts.meanings(word)] == parts
+
+
 def test_a_word_of_thousands_of_syllables_is_looked_up_piece_by_piece_and_no_piece_is_longer_than_a_known_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
