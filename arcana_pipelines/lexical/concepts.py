@@ -32,8 +32,8 @@ IN_SAME_LANGUAGE = 0.2
 _MOST = 5  # words of each language that are looked for in place of one
 _SURE = 2  # of more words each may mean something else
 _SHORTEST_PIECE = 2  # syllables of a word inside of a compound
-# Syllables that stand before whole words. Another one that is left over before a piece is mostly a part of a longer word:
-# in 원두통 (a bin for beans) there is no 두통 (a headache).
+# Syllables that stand before whole words. Another one that is left over before a piece is mostly a part of a longer
+# word: in 원두통 (a bin for beans) there is no 두통 (a headache).
 _BEFORE_WORDS = frozenset("재미비신구총전각본타대소초고저최첫주부반무불물맨새뒷끝윗")
 # `hr` in HR-1200 is no word.
 _WORD = re.compile(r"[가-힣]+|(?<![a-z0-9])(?<![a-z0-9][-_./&])[a-z]++(?![0-9]|[-_./&][a-z0-9])")
