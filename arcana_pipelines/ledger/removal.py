@@ -130,11 +130,8 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     gone: list[str] = []
     looks = [(external_id, *source.confirm(external_id)) for external_id in suspects if external_id not in trash]
     answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
-    containers = _unseen_containers(connection, generation, source, [ref for _, ref in answered])
-    with connection.transaction():
-        _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
     # Nothing is removed on an error.
-    unseen = unseen_above(connection, generation, source, [ref for _, ref in answered], is_sure=False)
+    unseen = _learn_what_is_above(connection, generation, source, looks, is_sure=False)
     with connection.transaction():
         hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
         archived = _archived_unseen(connection, generation, hidden, listing.source_time)
@@ -151,8 +148,6 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
                 # Also below a trashed page: it may have been moved away from there.
                 if misses >= source.capabilities.absences_needed:
                     gone.append(external_id)
-        if containers:
-            pages.record(connection, generation, containers)
         alive: list[tuple[Presence, PageRef]] = []
         for presence, ref in answered:
             # A page below a trashed one is not listed any more, but says `in_trash: false` of itself.
@@ -163,6 +158,27 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
                 alive.append((presence, ref))
         pages.record_looks(connection, generation, alive)
     return trashed + gone, len(alive) + len(archived)
+
+
+def _learn_what_is_above(
+    connection: Connection,
+    generation: Generation,
+    source: Source,
+    looks: Sequence[tuple[str, Presence, PageRef | None]],
+    *,
+    is_sure: bool,
+) -> list[Above]:
+    """Write down what direct looks tell of parents and databases, before any page is judged by what is above it.
+
+    Returns what `unseen_above` finds above those that are there.
+    """
+    there = [ref for _, presence, ref in looks if presence.is_there and ref is not None]
+    containers = _unseen_containers(connection, generation, source, there)
+    with connection.transaction():
+        _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
+        if containers:
+            pages.record(connection, generation, containers)
+    return unseen_above(connection, generation, source, there, is_sure=is_sure)
 
 
 def _unseen_containers(
@@ -247,13 +263,7 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         connection.execute(load_sql("removal_restored_databases"), trash)
     returned = scalars(connection, load_sql("removal_returned"), trash)
     looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
-    there = [ref for _, presence, ref in looks if presence.is_there and ref is not None]
-    containers = _unseen_containers(connection, generation, source, there)
-    with connection.transaction():
-        _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
-        if containers:
-            pages.record(connection, generation, containers)
-    unseen = unseen_above(connection, generation, source, there, is_sure=True)
+    unseen = _learn_what_is_above(connection, generation, source, looks, is_sure=True)
     alive: list[tuple[Presence, PageRef]] = []
     with connection.transaction():
         # First: what is below one of them is not below the trash.

@@ -160,6 +160,7 @@ def test_another_form_of_an_english_word_is_marked_and_not_another_word(question
 def test_no_word_of_the_other_language_is_marked_for_another_one_of_the_same_stem() -> None:
     assert translations("the line") == ["줄"]
     assert translations("the lining") == []
+    assert translations("the brake lining") == ["브레이크", "제동"]
 
 
 def told(text: str, question: str) -> str:
