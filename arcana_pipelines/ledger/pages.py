@@ -271,7 +271,7 @@ def unknown_databases(connection: Connection, workspace_id: UUID, limit: int) ->
 
 
 def unknown_links(connection: Connection, workspace_id: UUID, limit: int) -> list[str]:
-    """The ids of pages that others link to and no listing has shown."""
+    """The ids of pages that others link to, and that no listing has shown or that are gone and not with the trash."""
     return scalars(connection, load_sql("links_unknown"), {"workspace_id": workspace_id, "limit": limit})
 
 
@@ -416,6 +416,16 @@ def not_seen(connection: Connection, generation: Generation, pages: Sequence[str
         [list(pages), generation.workspace_id, generation.number],
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def not_known(connection: Connection, workspace_id: UUID, ids: Sequence[str]) -> list[str]:
+    """Those of the pages and databases that the ledger has never seen."""
+    return scalars(
+        connection,
+        "SELECT id FROM unnest(%s::text[]) AS id WHERE NOT EXISTS (SELECT 1 FROM source_page "
+        "WHERE workspace_id = %s AND external_id = id)",
+        [list(ids), workspace_id],
+    )
 
 
 def mark_stale(connection: Connection, generation: Generation, pages: Sequence[str]) -> None:

@@ -148,8 +148,8 @@ def _compare(database: Database, workspace: Workspace, source: Source) -> Poll:
         raise SourceUnavailable("; ".join(listing.problems))
     if workspace.source_cursor is None and listing.complete:
         return Poll(True, "can be listed completely now")
-    known = _known(database, workspace.workspace_id)
-    if listing.trash is not None and listing.trash_since is None and known.trashed - listing.trash:
+    known = _known(database, workspace.workspace_id, listing.trash_since)
+    if listing.trash is not None and known.trashed - listing.trash:
         return Poll(True, "pages left the trash")
     if source.capabilities.lists_everything and listing.complete and listed != known.alive:
         return Poll(True, "pages disappeared")
@@ -162,13 +162,15 @@ class _Known:
     trashed: set[str]
 
 
-def _known(database: Database, workspace_id: UUID) -> _Known:
+def _known(database: Database, workspace_id: UUID, trash_since: datetime | None) -> _Known:
+    """`trash_since`: the listing of the trash reaches back to it, not beyond; None: it is whole."""
     with database.connection() as connection:
         row = connection.execute(
             "SELECT count(*) FILTER (WHERE state <> 'tombstoned' AND NOT is_container), "
-            "coalesce(array_agg(external_id) FILTER (WHERE state = 'tombstoned' AND in_trash), '{}') "
-            "FROM source_page WHERE workspace_id = %s",
-            [workspace_id],
+            "coalesce(array_agg(external_id) FILTER (WHERE state = 'tombstoned' AND in_trash "
+            "AND (%(since)s::timestamptz IS NULL OR last_edited_at > %(since)s)), '{}') "
+            "FROM source_page WHERE workspace_id = %(workspace_id)s",
+            {"workspace_id": workspace_id, "since": trash_since},
         ).fetchone()
     assert row is not None
     return _Known(row[0], set(row[1]))

@@ -33,11 +33,13 @@ CAP_SHARE = 0.20
 ARCHIVED_AFTER = timedelta(days=100)
 
 BELOW_TRASH = "below a page in the trash"  # also written by removal_trashed.sql
+# What rows have as their parents.
+_HOLDERS = ("data_source", "database")
 
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """A page above others, as a direct look has told.
+    """A page or database above others, as a direct look has told.
 
     Attributes:
         external_id: its own.
@@ -131,7 +133,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     looks = [(external_id, *source.confirm(external_id)) for external_id in suspects if external_id not in trash]
     answered = [(presence, ref) for _, presence, ref in looks if presence.is_there and ref is not None]
     # Nothing is removed on an error.
-    unseen = _learn_what_is_above(connection, generation, source, looks, is_sure=False)
+    unseen = learn_what_is_above(connection, generation, source, looks, is_sure=False)
     with connection.transaction():
         hidden = [external_id for external_id, presence, ref in looks if presence is Presence.ARCHIVED and ref is None]
         archived = _archived_unseen(connection, generation, hidden, listing.source_time)
@@ -160,7 +162,7 @@ def _proven(connection: Connection, generation: Generation, source: Source, list
     return trashed + gone, len(alive) + len(archived)
 
 
-def _learn_what_is_above(
+def learn_what_is_above(
     connection: Connection,
     generation: Generation,
     source: Source,
@@ -170,26 +172,49 @@ def _learn_what_is_above(
 ) -> list[Above]:
     """Write down what direct looks tell of parents and databases, before any page is judged by what is above it.
 
-    Returns what `unseen_above` finds above those that are there.
+    Returns what is above those that are there and stands in no ledger, or is gone there and not for the trash, each
+    looked at now. It may have been made, and trashed with all that is below it, between two listings; or it was in the
+    trash of a page that was hidden, and is shown again. Of one that cannot be looked at nothing is known: it counts as
+    trashed where that has to be `is_sure` not to be so.
     """
     there = [ref for _, presence, ref in looks if presence.is_there and ref is not None]
-    containers = _unseen_containers(connection, generation, source, there)
     with connection.transaction():
         _know_parents(connection, generation, [ref for _, _, ref in looks if ref is not None])
-        if containers:
-            pages.record(connection, generation, containers)
-    return unseen_above(connection, generation, source, there, is_sure=is_sure)
+    found = {ref.external_id: _above(ref, ref.in_trash) for ref in there}
+    unseen: dict[str, Above | None] = {}
+    above = list(found.values())
+    while above:
+        unknown = _learn_databases(connection, generation, source, above)
+        if is_sure:
+            unseen |= {database: Above(database, "page", None, in_trash=True) for database in unknown}
+        held = [each for each in above if each.parent_id and each.parent_kind != "block"]
+        key = {
+            "workspace_id": generation.workspace_id,
+            "parents": [each.parent_id for each in held],
+            "are_pages": [each.parent_kind == "page" for each in held],
+        }
+        new = [page for page in scalars(connection, load_sql("removal_unseen"), key) if page not in unseen]
+        unseen |= {page: found[page] if page in found else _looked_at(source, page, is_sure) for page in new}
+        above = [each for page in new if (each := unseen[page]) is not None]
+    return [each for each in unseen.values() if each is not None]
 
 
-def _unseen_containers(
-    connection: Connection, generation: Generation, source: Source, rows: Sequence[PageRef]
-) -> list[PageRef]:
-    """Ask for databases of these rows that no listing of this generation has shown: a trashed one takes them along."""
+def _learn_databases(
+    connection: Connection, generation: Generation, source: Source, rows: Sequence[Above]
+) -> list[str]:
+    """Ask for databases of these rows that no listing of this generation has shown: a trashed one takes them along.
+
+    Returns those that the ledger does not know, and that the source does not tell of either.
+    """
     if not source.capabilities.has_containers:
         return []
-    parents = {ref.parent_id for ref in rows if ref.kind == "row" and ref.parent_id}
-    unseen = pages.not_seen(connection, generation, sorted(parents))
-    return [ref for external_id in unseen if (ref := source.container(external_id)) is not None]
+    parents = {row.parent_id for row in rows if row.parent_id and row.parent_kind in _HOLDERS}
+    databases = pages.not_seen(connection, generation, sorted(parents))
+    told = [ref for database in databases if (ref := source.container(database)) is not None]
+    if told:
+        with connection.transaction():
+            pages.record(connection, generation, told)
+    return pages.not_known(connection, generation.workspace_id, databases)
 
 
 def is_below_trash(
@@ -201,7 +226,7 @@ def is_below_trash(
 ) -> bool:
     """True when a page or database above the page goes with the trash, counted from the parent it has now.
 
-    `trashed` are pages that are about to; `unseen` is what `unseen_above` found.
+    `trashed` are pages that are about to; `unseen` is what `learn_what_is_above` found.
     """
     key = {
         **generation.params,
@@ -212,31 +237,6 @@ def is_below_trash(
         "unseen_in_trash": [above.in_trash for above in unseen],
     }
     return bool(scalar(connection, load_sql("removal_ancestors"), key))
-
-
-def unseen_above(
-    connection: Connection, generation: Generation, source: Source, refs: Sequence[PageRef], *, is_sure: bool
-) -> list[Above]:
-    """The pages above these that no listing has ever shown, or that are gone and not for the trash. Those that are not
-    among these are looked at now.
-
-    One may have been made, and trashed with all that is below it, between two listings; or it was in the trash of a
-    page that was hidden, and is shown again. Of one that cannot be looked at nothing is known: it counts as trashed
-    where that has to be `is_sure` not to be so.
-    """
-    found = {ref.external_id: _above(ref, ref.in_trash) for ref in refs}
-    unseen: dict[str, Above | None] = {}
-    above = list(found.values())
-    while held := [each for each in above if each.parent_kind != "block" and each.parent_id]:
-        key = {
-            "workspace_id": generation.workspace_id,
-            "parents": [each.parent_id for each in held],
-            "are_pages": [each.parent_kind == "page" for each in held],
-        }
-        new = [page for page in scalars(connection, load_sql("removal_unseen"), key) if page not in unseen]
-        unseen |= {page: found[page] if page in found else _looked_at(source, page, is_sure) for page in new}
-        above = [each for page in new if (each := unseen[page]) is not None]
-    return [each for each in unseen.values() if each is not None]
 
 
 def _looked_at(source: Source, page: str, is_sure: bool) -> Above | None:
@@ -259,11 +259,29 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         "trash": list(listing.trash or ()),
         "trash_since": listing.trash_since,
     }
+    # That the trash does not show one proves nothing: its listing may be cut short, or be of pages alone.
+    left = [source.container(each) for each in scalars(connection, load_sql("removal_restored_databases"), trash)]
+    restored = [ref for ref in left if ref is not None and not ref.in_trash]
     with connection.transaction():
-        connection.execute(load_sql("removal_restored_databases"), trash)
-    returned = scalars(connection, load_sql("removal_returned"), trash)
+        if restored:
+            pages.record(connection, generation, restored)
+        connection.execute(load_sql("removal_returned"), trash)
+    alive = 0
+    while returned := _look_at_returned(connection, generation, source):
+        alive += returned
+    return alive
+
+
+def _look_at_returned(connection: Connection, generation: Generation, source: Source) -> int:
+    """Look at the removed pages that are marked to be looked at; returns how many are there again."""
+    returned = scalars(
+        connection,
+        "SELECT external_id FROM source_page WHERE workspace_id = %s AND state = 'tombstoned' "
+        "AND next_attempt_at IS NOT NULL ORDER BY external_id",
+        [generation.workspace_id],
+    )
     looks = [(external_id, *source.confirm(external_id)) for external_id in returned]
-    unseen = _learn_what_is_above(connection, generation, source, looks, is_sure=True)
+    unseen = learn_what_is_above(connection, generation, source, looks, is_sure=True)
     alive: list[tuple[Presence, PageRef]] = []
     with connection.transaction():
         # First: what is below one of them is not below the trash.
@@ -283,11 +301,17 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
                     _mark_below_trash(connection, generation, external_id)
                 else:
                     alive.append((presence, ref))
-            elif presence is Presence.TRASHED and ref is not None and not ref.in_trash:
-                _mark_below_trash(connection, generation, external_id)
+            elif presence is Presence.TRASHED and ref is not None:
+                if ref.in_trash:
+                    _mark_trashed(connection, generation, external_id)
+                else:
+                    _mark_below_trash(connection, generation, external_id)
         pages.record_looks(connection, generation, alive)
-    # What lies below a page that came back may be back as well.
-    return len(alive) + (_bring_back(connection, generation, source, Listing()) if alive else 0)
+        if alive:
+            # What lies below a page that came back may be back as well.
+            nothing = {"trash_known": False, "trash": [], "trash_since": None}
+            connection.execute(load_sql("removal_returned"), {**generation.params, **nothing})
+    return len(alive)
 
 
 def _archived_unseen(
@@ -302,14 +326,16 @@ def _archived_unseen(
 
 def _mark_trashed(connection: Connection, generation: Generation, external_id: str) -> None:
     connection.execute(
-        "UPDATE source_page SET in_trash = true, reason = 'in the trash' WHERE workspace_id = %s AND external_id = %s",
+        "UPDATE source_page SET in_trash = true, reason = 'in the trash', next_attempt_at = NULL "
+        "WHERE workspace_id = %s AND external_id = %s",
         [generation.workspace_id, external_id],
     )
 
 
 def _mark_below_trash(connection: Connection, generation: Generation, external_id: str) -> None:
     connection.execute(
-        "UPDATE source_page SET reason = %s, in_trash = false WHERE workspace_id = %s AND external_id = %s",
+        "UPDATE source_page SET reason = %s, in_trash = false, next_attempt_at = NULL "
+        "WHERE workspace_id = %s AND external_id = %s",
         [BELOW_TRASH, generation.workspace_id, external_id],
     )
 
@@ -341,7 +367,7 @@ def _forget_trash(connection: Connection, generation: Generation, ids: Sequence[
     """Pages that left the trash for good are not looked at again."""
     if ids:
         connection.execute(
-            "UPDATE source_page SET in_trash = false, reason = 'deleted for ever' "
+            "UPDATE source_page SET in_trash = false, reason = 'deleted for ever', next_attempt_at = NULL "
             "WHERE workspace_id = %s AND external_id = ANY(%s)",
             [generation.workspace_id, list(ids)],
         )

@@ -28,7 +28,7 @@ from arcana_pipelines.ledger import files, generations, inbox, pages
 from arcana_pipelines.ledger.counters import Counters
 from arcana_pipelines.ledger.generations import Generation
 from arcana_pipelines.ledger.inbox import Waiting
-from arcana_pipelines.ledger.removal import is_below_trash, remove_absent, shows_everything, unseen_above
+from arcana_pipelines.ledger.removal import is_below_trash, learn_what_is_above, remove_absent, shows_everything
 from arcana_pipelines.net.in_flight import in_flight
 from arcana_pipelines.net.one_ahead import one_ahead
 from arcana_pipelines.net.workers import worker_threads
@@ -254,7 +254,8 @@ def _take_up(
     # Removal may have listed some of them in the meantime.
     new = set(pages.not_seen(connection, generation, [ref.external_id for _, ref in there]))
     taken = [(presence, ref) for presence, ref in there if ref.external_id in new]
-    unseen = unseen_above(connection, generation, source, [ref for _, ref in taken], is_sure=True)
+    told = [(ref.external_id, presence, ref) for presence, ref in taken]
+    unseen = learn_what_is_above(connection, generation, source, told, is_sure=True)
     looks = [
         (presence, ref) for presence, ref in taken
         if not is_below_trash(connection, generation, ref, unseen=unseen)

@@ -322,7 +322,8 @@ class Source(Protocol):
         raise DownloadRefused("this source has no files")
 
     def container(self, external_id: str) -> PageRef | None:
-        """The container of a row, as it is now; None when that cannot be known.
+        """The container of a row, as it is now, with the page around it where it stands in a block; None when that
+        cannot be known.
 
         Raises:
             TokenRevoked: nothing can be read with this token.

@@ -1,6 +1,7 @@
--- Removed pages that may be back: those that left the trash, and those below something that is listed again.
+-- Removed pages that may be back, marked to be looked at: those that left the trash, and those below something that is
+-- listed again. They stay so until a look says where they are, in whichever sync.
 -- in: workspace_id, generation, trash_known, trash, trash_since (see removal_restored_databases.sql)
--- out: external_id of each
+-- out: nothing
 WITH RECURSIVE returned AS (
     SELECT external_id FROM source_page
     WHERE workspace_id = %(workspace_id)s AND seen_generation = %(generation)s AND NOT in_trash
@@ -16,10 +17,9 @@ WITH RECURSIVE returned AS (
                   AND p.external_id = ANY(holder.links)))
     WHERE p.workspace_id = %(workspace_id)s AND (p.state = 'tombstoned' OR (p.is_container AND NOT p.in_trash))
 )
-SELECT p.external_id FROM source_page p
-WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned'
+UPDATE source_page p SET next_attempt_at = now()
+WHERE p.workspace_id = %(workspace_id)s AND p.state = 'tombstoned' AND p.next_attempt_at IS NULL
   AND ((%(trash_known)s AND p.in_trash AND NOT p.external_id = ANY(%(trash)s)
         AND (%(trash_since)s::timestamptz IS NULL OR p.last_edited_at > %(trash_since)s))
        OR (NOT p.in_trash AND p.reason = 'below a page in the trash'
-           AND p.external_id IN (SELECT external_id FROM below)))
-ORDER BY p.external_id;
+           AND p.external_id IN (SELECT external_id FROM below)));

@@ -240,7 +240,17 @@ class NotionSource(Source):
         except (PageUnavailable, PageRejected, SourceUnavailable) as error:
             log.info("data source %s cannot be looked at: %s", external_id, error)
             return None
-        return ref if answer["object"] == "data_source" and ref.external_id == notion_id(external_id) else None
+        if answer["object"] != "data_source" or ref.external_id != notion_id(external_id):
+            return None
+        return self._placed(ref)
+
+    def _placed(self, ref: PageRef) -> PageRef:
+        """A database inside a toggle or column, with the page around it as its parent. In a deleted block it is in the
+        trash with it."""
+        if ref.in_trash or ref.parent_kind != "block":
+            return ref
+        presence, around = self._around(ref)
+        return replace(around or ref, in_trash=presence is Presence.TRASHED)
 
     def sweep(self, container: str | None, place: str | None) -> Shown:
         """List all pages, newest first, or the rows of one data source, one request at a time (see `Source.sweep`).
@@ -268,7 +278,7 @@ class NotionSource(Source):
             listing.source_time = listing.source_time or self.api.server_time
             # The default search lists trashed data sources too.
             data_sources.update((ref.external_id, None) for ref in refs if not ref.in_trash)
-            yield refs
+            yield [self._placed(ref) for ref in refs]
         listed: set[str] = set()
         for answer in self._all_listings(listing, data_sources):
             refs = self._pages(listing, answer)
