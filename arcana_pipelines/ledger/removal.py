@@ -204,17 +204,18 @@ def _learn_databases(
 ) -> list[str]:
     """Ask for databases of these rows that no listing of this generation has shown: a trashed one takes them along.
 
-    Returns those that the ledger does not know, and that the source does not tell of either.
+    Returns those that could not be looked at, and that the ledger does not know either.
     """
     if not source.capabilities.has_containers:
         return []
     parents = {row.parent_id for row in rows if row.parent_id and row.parent_kind in _HOLDERS}
-    databases = pages.not_seen(connection, generation, sorted(parents))
-    told = [ref for database in databases if (ref := source.container(database)) is not None]
+    looks = [(each, *source.container(each)) for each in pages.not_seen(connection, generation, sorted(parents))]
+    told = [ref for _, _, ref in looks if ref is not None]
     if told:
         with connection.transaction():
             pages.record(connection, generation, told)
-    return pages.not_known(connection, generation.workspace_id, databases)
+    failed = [each for each, presence, _ in looks if presence is Presence.UNKNOWN]
+    return pages.not_known(connection, generation.workspace_id, failed)
 
 
 def is_below_trash(
@@ -260,9 +261,11 @@ def _bring_back(connection: Connection, generation: Generation, source: Source, 
         "trash_since": listing.trash_since,
     }
     # That the trash does not show one proves nothing: its listing may be cut short, or be of pages alone.
-    left = [source.container(each) for each in scalars(connection, load_sql("removal_restored_databases"), trash)]
-    restored = [ref for ref in left if ref is not None and not ref.in_trash]
+    left = scalars(connection, load_sql("removal_restored_databases"), trash)
+    looks = [(external_id, *source.container(external_id)) for external_id in left]
+    restored = [ref for _, presence, ref in looks if presence.is_there and ref is not None]
     with connection.transaction():
+        _forget_trash(connection, generation, [each for each, presence, _ in looks if presence is Presence.GONE])
         if restored:
             pages.record(connection, generation, restored)
         connection.execute(load_sql("removal_returned"), trash)
@@ -364,7 +367,7 @@ def _count_miss(connection: Connection, generation: Generation, external_id: str
 
 
 def _forget_trash(connection: Connection, generation: Generation, ids: Sequence[str]) -> None:
-    """Pages that left the trash for good are not looked at again."""
+    """Pages and databases that left the trash for good are not looked at again."""
     if ids:
         connection.execute(
             "UPDATE source_page SET in_trash = false, reason = 'deleted for ever', next_attempt_at = NULL "

@@ -135,7 +135,7 @@ class _ListedOnce(Source):
         """See `Source.confirm`."""
         return self._source.confirm(external_id)
 
-    def container(self, external_id: str) -> PageRef | None:
+    def container(self, external_id: str) -> tuple[Presence, PageRef | None]:
         """See `Source.container`."""
         return self._source.container(external_id)
 

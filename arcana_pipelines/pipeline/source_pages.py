@@ -196,9 +196,8 @@ def _list(
 def _record_databases(connection: Connection, generation: Generation, source: Source) -> None:
     """Ask for each database that new rows name but no listing has shown."""
     unknown = pages.unknown_databases(connection, generation.workspace_id, MOST_LINKS)
-    databases = [
-        ref for external_id in unknown if (ref := source.container(external_id)) is not None and not ref.in_trash
-    ]
+    looks = [source.container(external_id) for external_id in unknown]
+    databases = [ref for presence, ref in looks if presence.is_there and ref is not None]
     if databases:
         with connection.transaction():
             pages.record(connection, generation, databases)

@@ -321,14 +321,15 @@ class Source(Protocol):
         """
         raise DownloadRefused("this source has no files")
 
-    def container(self, external_id: str) -> PageRef | None:
-        """The container of a row, as it is now, with the page around it where it stands in a block; None when that
-        cannot be known.
+    def container(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        """Look at one container directly; the reference is None when nothing is known of it.
+
+        One inside a block has the page around it as its parent, and is trashed with the block.
 
         Raises:
             TokenRevoked: nothing can be read with this token.
         """
-        return None
+        return Presence.UNKNOWN, None
 
     def sweep(self, container: str | None, place: str | None) -> Shown:
         """List all pages, or the rows of one container, one request at a time; nothing is read besides.

@@ -10,7 +10,7 @@ import pytest
 
 from arcana_pipelines.db.engine import Database
 from arcana_pipelines.sources.file_rules import FileRules
-from arcana_pipelines.sources.protocol import Source
+from arcana_pipelines.sources.protocol import Presence, Source
 from arcana_pipelines.sources.registry import open_source
 from arcana_pipelines.testing.conformance.sources import SourceConformance
 from arcana_pipelines.testing.freshdesk_server import FreshdeskServer
@@ -123,5 +123,5 @@ def test_the_world_has_a_container(acme: Harness) -> None:
     """Without one the suite would not see whether containers are told apart."""
     world: NotionWorld = acme.world
     table = world.add_database("Invoices", schema={"Name": "title"})
-    found = acme.source().container(table.data_source_id)
-    assert found is not None and found.is_container
+    presence, found = acme.source().container(table.data_source_id)
+    assert presence is Presence.ALIVE and found is not None and found.is_container

@@ -401,5 +401,5 @@ class TestWhatIsNotThere:
     def test_what_is_no_id_is_asked_for_nowhere(self, desk: Desk, external_id: str) -> None:
         source = desk.source(articles=True)
         assert source.confirm(external_id)[0] in (Presence.UNKNOWN, Presence.GONE)
-        assert source.container(external_id) is None
+        assert source.container(external_id) == (Presence.GONE, None)
         assert desk.server.log == []

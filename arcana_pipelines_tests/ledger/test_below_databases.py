@@ -163,6 +163,25 @@ def test_rows_stay_gone_where_the_listing_of_the_trash_is_cut_short(acme: Harnes
     acme.assert_matches_world()
 
 
+@pytest.mark.parametrize("way", ["deleted for ever", "hidden"])
+def test_a_database_that_left_the_trash_for_good_is_looked_at_once(acme: Harness, page: str, way: str) -> None:
+    database, _ = _table(acme, page)
+    acme.settle()
+    acme.sync()
+    acme.world.trash(database)
+    acme.sync()
+    if way == "hidden":
+        acme.world.unshare(page)
+    else:
+        acme.world.delete_forever(database)
+    for mode in (Mode.AUDIT, Mode.AUDIT, Mode.INCREMENTAL):
+        acme.sync(mode)
+    acme.assert_matches_world()
+    acme.server.requests.clear()
+    acme.sync()
+    assert not [request for request in acme.server.requests if request.path.startswith("/v1/data_sources/")]
+
+
 @pytest.mark.parametrize("what", ["page", "database"])
 def test_what_is_below_something_restored_returns_with_the_next_sync_when_one_was_killed(
     acme: Harness, page: str, short_answers: Callable[[], None], monkeypatch: pytest.MonkeyPatch, what: str

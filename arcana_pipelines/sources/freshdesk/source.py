@@ -421,13 +421,16 @@ class FreshdeskSource(Source):
         # One that is a draft again is published again with a listing: no need to look for it.
         return (Presence.ALIVE, found[0]) if found else (Presence.GONE, None)
 
-    def container(self, external_id: str) -> PageRef | None:
-        """A category or folder of the knowledge base (see `Source.container`)."""
+    def container(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        """Look at a category or folder of the knowledge base (see `Source.container`)."""
         try:
-            return self._articles.container(external_id) if self._articles is not None else None
-        except (PageUnavailable, PageRejected, SourceUnavailable) as error:
+            found = self._articles.container(external_id) if self._articles is not None else None
+        except PageUnavailable:
+            return Presence.GONE, None
+        except (PageRejected, SourceUnavailable) as error:
             log.info("%s cannot be looked at: %s", external_id, error)
-            return None
+            return Presence.UNKNOWN, None
+        return (Presence.ALIVE, found) if found is not None else (Presence.GONE, None)
 
 
 class _Cursor:

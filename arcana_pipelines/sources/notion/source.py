@@ -232,21 +232,24 @@ class NotionSource(Source):
             kind, parent = parent_of(block.get("parent"))
         return Presence.ALIVE, ref
 
-    def container(self, external_id: str) -> PageRef | None:
-        """The data source of a row (see `Source.container`)."""
+    def container(self, external_id: str) -> tuple[Presence, PageRef | None]:
+        """Look at one data source directly (see `Source.container`)."""
         try:
             answer = self.api.data_sources.retrieve(path_id(external_id))
             ref = data_source_ref(answer)
-        except (PageUnavailable, PageRejected, SourceUnavailable) as error:
+        except PageUnavailable:
+            return Presence.GONE, None
+        except (PageRejected, SourceUnavailable) as error:
             log.info("data source %s cannot be looked at: %s", external_id, error)
-            return None
+            return Presence.UNKNOWN, None
         if answer["object"] != "data_source" or ref.external_id != notion_id(external_id):
-            return None
-        return self._placed(ref)
+            return Presence.UNKNOWN, None
+        ref = self._placed(ref)
+        return Presence.TRASHED if ref.in_trash else Presence.ALIVE, ref
 
     def _placed(self, ref: PageRef) -> PageRef:
-        """A database inside a toggle or column, with the page around it as its parent. In a deleted block it is in the
-        trash with it."""
+        """A data source inside a toggle or column, with the page around it as its parent. In a deleted block it is in
+        the trash with it."""
         if ref.in_trash or ref.parent_kind != "block":
             return ref
         presence, around = self._around(ref)

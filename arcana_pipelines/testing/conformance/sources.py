@@ -144,10 +144,11 @@ class SourceConformance:
             source.fetch(replace(some, external_id=unknown_id))
 
     def test_a_container_is_found_by_its_id_or_not_known(self, source: Source, unknown_id: str) -> None:
-        assert source.container(unknown_id) is None
+        assert source.container(unknown_id) in ((Presence.GONE, None), (Presence.UNKNOWN, None))
         for ref in read(source.enumerate(Mode.FULL, None, changed)):
-            container = source.container(ref.external_id) if ref.is_container else None
-            assert container is None or (container.external_id, container.is_container) == (ref.external_id, True)
+            presence, found = source.container(ref.external_id) if ref.is_container else (Presence.UNKNOWN, None)
+            assert found is not None or not presence.is_there
+            assert found is None or (found.external_id, found.is_container) == (ref.external_id, True)
 
     def test_who_it_is_does_not_change(self, source: Source) -> None:
         assert source.identity() == source.identity()
