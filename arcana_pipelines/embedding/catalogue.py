@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -19,7 +19,9 @@ from arcana_pipelines.errors import WrongUse
 from arcana_pipelines.onnx_models.folder import ModelFolder, read_folder
 
 SMALL_MODEL = "wordllama-l2-supercat"
-MULTILINGUAL_MODEL = "multilingual-e5-small-q4"
+# What new indexes get, and the model that it was taught from, which older ones keep (decision 072).
+MULTILINGUAL_MODEL = "arcana-e5-small"
+E5_MODEL = "multilingual-e5-small-q4"
 
 # What embeds models of one's own, and how their names begin; behind it are the folder's name and a fingerprint.
 ONNX = "onnx"
@@ -84,25 +86,28 @@ _LANGUAGES_OF_E5 = tuple(
     "sr su sv sw ta te th tl tr ug uk ur uz vi xh yi zh".split()
 )
 
+_E5 = Model(
+    name=E5_MODEL,
+    provider="local",
+    dimensions=384,
+    dimensions_adjustable=False,
+    vocabulary="xlm-roberta",
+    price=Decimal(0),
+    runs_here=True,
+    languages=_LANGUAGES_OF_E5,
+    question_prefix="query: ",
+    passage_prefix="passage: ",
+    longest=512,
+    tokens_per_second=1_700,
+    compares_passages=True,
+)
+
 # Sizes: https://platform.openai.com/docs/guides/embeddings; models before the third generation refuse the parameter
 # `dimensions`. Vocabulary: https://github.com/openai/tiktoken. Prices: https://platform.openai.com/docs/pricing, as
 # published in May 2026.
 _OURS = (
-    Model(
-        name=MULTILINGUAL_MODEL,
-        provider="local",
-        dimensions=384,
-        dimensions_adjustable=False,
-        vocabulary="xlm-roberta",
-        price=Decimal(0),
-        runs_here=True,
-        languages=_LANGUAGES_OF_E5,
-        question_prefix="query: ",
-        passage_prefix="passage: ",
-        longest=512,
-        tokens_per_second=1_700,
-        compares_passages=True,
-    ),
+    _E5,
+    replace(_E5, name=MULTILINGUAL_MODEL),
     Model(
         name=SMALL_MODEL,
         provider="local-small",

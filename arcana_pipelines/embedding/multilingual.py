@@ -19,25 +19,24 @@ _MOST, _LEAST = 256, 128
 
 
 class MultilingualEmbedder:
-    """multilingual-e5-small in this process, short texts together, on each core other ones.
+    """multilingual-e5-small, taught or as it was, in this process, short texts together, on each core other ones.
 
     Each text has the same vector in any company, to 1e-6.
     """
 
-    model = MULTILINGUAL_MODEL
-    dimensions = dimensions_of(MULTILINGUAL_MODEL)
     concurrency = 1
 
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
         """
         Raises:
             ModelMissing: its weights are not installed, or are other ones.
         """
         loaded.require()
+        self.model, self.dimensions = model, dimensions_of(model)
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed a batch (see `Embedder.embed`); rows have unit length. Of a text 512 tokens are read, and no more."""
-        model = loaded.model()
+        model = loaded.model(is_taught=self.model == MULTILINGUAL_MODEL)
         cut = [model.tokens(text) for text in texts]
         made = on_each_core(model.embed_together, list(_together(cut, cores())), "embed")
         vectors = np.stack([vector for together in made for vector in together])

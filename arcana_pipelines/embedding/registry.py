@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from arcana_pipelines import plugins
 from arcana_pipelines.embedding.catalogue import (
+    E5_MODEL,
     MULTILINGUAL_MODEL,
     ONNX,
     SMALL_MODEL,
@@ -83,7 +84,7 @@ def unusable(settings: Settings, model: str) -> ArcanaError | None:
             f"The model '{model}' is embedded by '{known.provider}', which is not installed. Install the plug-in that "
             f"brings that embedding provider, {_THEN}."
         )
-    if known.name == MULTILINGUAL_MODEL:
+    if known.name in (MULTILINGUAL_MODEL, E5_MODEL):
         return weights_problem()
     if known.name == SMALL_MODEL:
         from arcana_pipelines.embedding.small_vectors import missing
@@ -141,7 +142,7 @@ def _open_multilingual(settings: Settings, model: Model, dimensions: int, patien
     _require_size(model, dimensions)
     from arcana_pipelines.embedding.multilingual import MultilingualEmbedder
 
-    return MultilingualEmbedder()
+    return MultilingualEmbedder(model.name)
 
 
 def _open_onnx(settings: Settings, model: Model, dimensions: int, patience: float) -> Embedder:

@@ -7,6 +7,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
+from arcana_pipelines.multilingual_e5.learned import Learned
 from arcana_pipelines.multilingual_e5.model import Model
 from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
 from arcana_pipelines.multilingual_e5.weights import Weights
@@ -25,14 +26,14 @@ def tokenizer() -> Tokenizer:
         return _tokenizer()
 
 
-def model() -> Model:
-    """The model.
+def model(*, is_taught: bool) -> Model:
+    """The model with what it was taught, or as it was.
 
     Raises:
         ModelMissing: see `checked_weights`.
     """
     with _loading:
-        return _model()
+        return _model(is_taught)
 
 
 def require() -> None:
@@ -61,8 +62,8 @@ def _tokenizer() -> Tokenizer:
 
 
 @cache
-def _model() -> Model:
-    made = Model(_weights(), _tokenizer())
+def _model(is_taught: bool) -> Model:
+    made = Model(_weights(), _tokenizer(), Learned() if is_taught else None)
     _weights().release()
     return made
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arcana_pipelines.multilingual_e5.blas import one_thread_each
+from arcana_pipelines.multilingual_e5.learned import Learned
 from arcana_pipelines.multilingual_e5.tokenizer import Tokenizer
 from arcana_pipelines.multilingual_e5.weights import Weights, unpacked
 
@@ -46,7 +47,7 @@ class _Layer(NamedTuple):
 class Model:
     """The model in memory: 85 MB of float32, and the table of words mapped. Safe to share between threads."""
 
-    def __init__(self, weights: Weights, tokenizer: Tokenizer) -> None:
+    def __init__(self, weights: Weights, tokenizer: Tokenizer, learned: Learned | None = None) -> None:
         self.dimensions = weights.width
         self._tokenizer = tokenizer
         self._marks = weights.pieces.first, weights.pieces.last
@@ -57,7 +58,7 @@ class Model:
             weights.floats("emb.pos").reshape(-1, weights.width) + weights.floats("emb.type")[: weights.width]
         )
         self._norm = weights.floats("emb.ln.w").copy(), weights.floats("emb.ln.b").copy()
-        self._layers = [self._layer(weights, f"l{number}.") for number in range(weights.layers)]
+        self._layers = [self._layer(weights, number, learned) for number in range(weights.layers)]
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a text with its prefix, marks around them: 512 at most, and nothing behind them."""
@@ -100,23 +101,26 @@ class Model:
         outer += rows
         return _normed(outer, layer.last_norm)
 
-    def _layer(self, weights: Weights, prefix: str) -> _Layer:
+    def _layer(self, weights: Weights, number: int, learned: Learned | None) -> _Layer:
         def matrix(name: str, columns: int = weights.width) -> Matrix:
-            return np.ascontiguousarray(unpacked(weights.blocks(prefix + name, columns)).T)
+            found = np.ascontiguousarray(unpacked(weights.blocks(f"l{number}.{name}.w", columns)).T)
+            if learned is not None:
+                found += learned.change(number, name)
+            return found
 
         def floats(name: str) -> Matrix:
-            return weights.floats(prefix + name).copy()
+            return weights.floats(f"l{number}.{name}").copy()
 
         scale = np.float32(self._size**-0.5)  # of the products of queries and keys
         return _Layer(
-            np.concatenate([matrix("q.w") * scale, matrix("k.w"), matrix("v.w")], 1),
+            np.concatenate([matrix("q") * scale, matrix("k"), matrix("v")], 1),
             np.concatenate([floats("q.b") * scale, floats("k.b"), floats("v.b")]),
-            matrix("ao.w"),
+            matrix("ao"),
             floats("ao.b"),
             (floats("aln.w"), floats("aln.b")),
-            matrix("fi.w"),
+            matrix("fi"),
             floats("fi.b"),
-            matrix("fo.w", weights.inner),
+            matrix("fo", weights.inner),
             floats("fo.b"),
             (floats("oln.w"), floats("oln.b")),
         )

@@ -10,10 +10,10 @@ from typing import Literal
 
 # With a model that knows all languages meaning is the better half of most questions.
 STRONG_MODEL_WEIGHT = 0.7
-# With a model that compares passages: how much of a chunk's nearness is its nearest passage's, how much texts of
-# another language are raised (decision 033).
+# With a model that compares passages: how much of a chunk's nearness is its nearest passage's (decision 033), and what
+# share of it counts of a text in another language than the question's (decision 072).
 OF_PASSAGE = 0.8
-OTHER_LANGUAGE = 1.1
+OTHER_LANGUAGE = 0.95
 # What it counts to have all the words of a question: at least, and where all that is near is in its language.
 OF_WORDS, OF_WORDS_ALONE = 0.15, 0.8
 # What it counts to say all that a question asks for, in whatever language (decision 063).
@@ -58,13 +58,12 @@ class Scored:
 def nearness(of_chunk: float, of_passage: float | None, is_same_language: bool) -> float:
     """How near a chunk is to a question, -1 to 1, by its own cosine similarity and that of its nearest passage.
 
-    Without their languages (`embedding.language_means`), texts of another language are still a little less near than
-    those of the question's own that say as much. What the numbers were chosen by: docs/evaluation.md.
+    Of two texts that say as much whoever asks wants the one in the question's language.
     """
     if of_passage is None:
         return of_chunk
     near = OF_PASSAGE * of_passage + (1 - OF_PASSAGE) * of_chunk
-    return near if is_same_language else min(1.0, OTHER_LANGUAGE * near)
+    return near if is_same_language else OTHER_LANGUAGE * near
 
 
 def fuse(candidates: Sequence[Scored], meaning: float) -> list[tuple[int, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arcana_pipelines.embedding.catalogue import MULTILINGUAL_MODEL, SMALL_MODEL
+from arcana_pipelines.embedding.catalogue import E5_MODEL, MULTILINGUAL_MODEL, SMALL_MODEL
 from arcana_pipelines.retrieval.fusion import Fusion, Ranking, Scored
 
 # Among fewer chunks the one that answers is often the only one with any word of the question, and has few of them.
@@ -88,7 +88,8 @@ class Calibration:
 
 # By model; of words alone they are the same with every model.
 _FUSED: Mapping[str, Calibration] = {
-    MULTILINGUAL_MODEL: Calibration(-4.1, 9.0, 0.0, 3.0, 13.0, 0.12, 0.12),
+    MULTILINGUAL_MODEL: Calibration(-6.5, 12.6, 0.0, 3.5, 14.0, 0.1, 0.1),
+    E5_MODEL: Calibration(-4.1, 9.0, 0.0, 3.0, 13.0, 0.12, 0.12),
     SMALL_MODEL: Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2, 0.17),
 }
 _WORDS = Calibration(-1.8, 0.0, 9.4, 1.0, 6.0, 0.2, 0.17)

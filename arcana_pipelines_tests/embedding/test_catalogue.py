@@ -10,6 +10,7 @@ from arcana_pipelines import plugins
 from arcana_pipelines.chunking.tokens import vocabulary
 from arcana_pipelines.embedding import registry
 from arcana_pipelines.embedding.catalogue import (
+    E5_MODEL,
     MODELS,
     MULTILINGUAL_MODEL,
     SMALL_MODEL,
@@ -27,7 +28,8 @@ from arcana_pipelines_tests.multilingual_e5 import needs_weights
 
 UNKNOWN = "a-model-nobody-knows"
 SAID_PREFIX = "passage: "
-_OTHERS = [name for name in MODELS if name != MULTILINGUAL_MODEL]
+_WITH_WEIGHTS = (E5_MODEL, MULTILINGUAL_MODEL)
+_OTHERS = [name for name in MODELS if name not in _WITH_WEIGHTS]
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_of_an_unknown_model_nothing_is_assumed_that_could_be_wrong() -> None:
     assert text.most_tokens >= len("휴가".encode())
 
 
-@pytest.mark.parametrize("name", [pytest.param(MULTILINGUAL_MODEL, marks=needs_weights), *_OTHERS])
+@pytest.mark.parametrize("name", [*(pytest.param(name, marks=needs_weights) for name in _WITH_WEIGHTS), *_OTHERS])
 def test_every_listed_model_can_be_counted_priced_and_opened(name: str) -> None:
     model = model_named(name)
     assert vocabulary(model.vocabulary).name == model.vocabulary
